@@ -1,0 +1,69 @@
+"""Numbers that sum up predictions. Floor 0: pure NumPy, no model, no files.
+
+First met in lesson 10_digits_convnet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Share of rows whose largest score stands at the true class.
+
+    labels: integers ``(N,)``; scores: logits or probabilities ``(N, K)``. Returns a share from 0 to 1.
+    Raises ValueError when the row counts differ or there are no rows.
+    """
+    return float(np.mean(is_correct(labels, scores)))
+
+
+def is_correct(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:
+    """For each row, whether the largest score stands at the true class: booleans ``(N,)``."""
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):
+        raise ValueError(f"labels {labels.shape} and scores {scores.shape}: expected (N,) and (N, K) with N > 0")
+    return scores.argmax(axis=1) == labels
+
+
+def wilson_interval(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson score interval of a proportion; 95 % at the default z. Lesson 10_digits_convnet.
+
+    Unlike ``p ± 2·sqrt(p(1-p)/n)`` it stays inside [0, 1] and does not shrink to nothing at p = 1.
+    Source: E. B. Wilson, JASA 22 (1927), 209–212. Raises ValueError unless 0 ≤ successes ≤ trials, trials > 0.
+    """
+    if trials <= 0 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials: expected 0 <= successes <= trials, trials > 0")
+    p = successes / trials
+    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def difference_interval(correct_a: ArrayLike, correct_b: ArrayLike, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of the difference of two accuracies measured on two separate sets of images (a minus b).
+
+    correct_a ``(N,)`` and correct_b ``(M,)`` are booleans. Newcombe's method (hybrid of two Wilson intervals,
+    Statistics in Medicine 17 (1998), 873–890, method 10). Lesson 10_digits_convnet.
+    """
+    a, b = np.asarray(correct_a), np.asarray(correct_b)
+    p, q = a.mean(), b.mean()
+    (low_a, high_a), (low_b, high_b) = wilson_interval(a.sum(), a.size, z), wilson_interval(b.sum(), b.size, z)
+    low = p - q - np.hypot(p - low_a, high_b - q)
+    high = p - q + np.hypot(high_a - p, q - low_b)
+    return float(low), float(high)
+
+
+def confusion(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:
+    """Counts ``(K, K)``: row = true class, column = class with the largest score."""
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    is_correct(labels, scores)  # checks the shapes
+    counts = np.zeros((scores.shape[1],) * 2, dtype=np.int64)
+    np.add.at(counts, (labels, scores.argmax(axis=1)), 1)
+    return counts
+
+
+def rms(values: ArrayLike) -> float:
+    """Root mean square of all entries; 0 for none."""
+    values = np.asarray(values, dtype=np.float64)
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0

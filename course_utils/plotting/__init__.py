@@ -1,0 +1,25 @@
+"""Figures of the course: Matplotlib only, ``ax=None`` in, ``Axes`` out, one colour-blind-safe style. Floor 3.
+
+Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
+"""
+
+from course_utils.plotting.images import image_row, kernel_grid, stretch
+from course_utils.plotting.lines import curve, intervals, layer_bars
+from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, use_style
+
+__all__ = [
+    "BAD",
+    "COLOURS",
+    "GOOD",
+    "NEUTRAL",
+    "axes",
+    "curve",
+    "image_row",
+    "intervals",
+    "kernel_grid",
+    "layer_bars",
+    "stretch",
+    "use_style",
+]
+
+use_style()

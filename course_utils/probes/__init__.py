@@ -1,0 +1,34 @@
+"""Measurements on a model, the same on TensorFlow, JAX and PyTorch; everything returned is plain NumPy. Floor 2.
+
+``weights``   what the weights are and how far they moved
+``gradients`` what the loss asks of each variable
+``outputs``   what layers answer: loss at init, activations, dead units, baselines, train/inference gap
+``device``    whether this device computes a training step right
+
+First written out by hand in lesson 11_digits_frozen_filters.
+"""
+
+from course_utils.probes.gradients import gradient_rms, gradients
+from course_utils.probes.outputs import (
+    activations,
+    constant_baselines,
+    dead_units,
+    dropped_share,
+    loss,
+    train_inference_gap,
+)
+from course_utils.probes.weights import relative_change, snapshot, update_ratio
+
+__all__ = [
+    "activations",
+    "constant_baselines",
+    "dead_units",
+    "dropped_share",
+    "gradient_rms",
+    "gradients",
+    "loss",
+    "relative_change",
+    "snapshot",
+    "train_inference_gap",
+    "update_ratio",
+]

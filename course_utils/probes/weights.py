@@ -1,0 +1,51 @@
+"""What the weights are and how far they moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from course_utils.metrics import rms
+
+
+def name_of(variable: keras.Variable) -> str:
+    """``layer/kernel``: the last two parts of a variable's path, which name it within one model."""
+    return "/".join(variable.path.split("/")[-2:])
+
+
+def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
+    """A copy of every weight of ``model``, trainable or not, by ``layer/name``. Lesson 11_digits_frozen_filters."""
+    return {name_of(v): np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
+
+
+def relative_change(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How far each weight array moved between two snapshots, in its own spread at the start: rms(after − before) / std(before).
+
+    ``inf`` where an array started constant and moved, 0 where it did not move. Lesson 11_digits_frozen_filters.
+    Raises KeyError when ``after`` lacks an array, ValueError when a shape changed.
+    """
+    return {name: _ratio(after[name] - start, np.std(start)) for name, start in _same_shapes(before, after)}
+
+
+def update_ratio(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Update-to-weight ratio of one step: rms(after − before) / rms(before). About 1e-3 is healthy.
+
+    Source of the rule of thumb: A. Karpathy, "makemore" part 3. Conventions as in :func:`relative_change`.
+    """
+    return {name: _ratio(after[name] - start, rms(start)) for name, start in _same_shapes(before, after)}
+
+
+def _ratio(change: np.ndarray, scale: float) -> float:
+    moved = rms(change)
+    if moved == 0:
+        return 0.0
+    return moved / float(scale) if scale > 0 else float("inf")
+
+
+def _same_shapes(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]):
+    for name, start in before.items():
+        if np.shape(after[name]) != np.shape(start):
+            raise ValueError(f"{name}: shape {np.shape(start)} before, {np.shape(after[name])} after")
+        yield name, np.asarray(start, np.float64)

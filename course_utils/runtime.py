@@ -1,0 +1,371 @@
+"""What one run stands on: size, seed, backend, device, and where data are looked for. Floor 0.
+
+This is the only module that reads the environment:
+
+``COURSE_SIZE``      ``reduced`` (default) or ``full``; axes can be overridden: ``full,budget=smoke``
+``COURSE_DATA``      folder with real data (default: ``data/`` in the checkout)
+``COURSE_SEED``      seed of the run (default 0)
+``COURSE_VERDICTS``  file to which ``cases.judge`` appends one JSON line a verdict
+``KERAS_BACKEND``    ``tensorflow`` (default), ``jax`` or ``torch``; read by Keras itself
+
+First met in lesson 00_start_here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+BACKENDS = ("tensorflow", "jax", "torch")
+GPU_ENVIRONMENT = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow takes GPU memory as it needs it, not all at once
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
+}
+QUIET_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # start-up messages of TensorFlow's C++ side; errors still show
+}
+for _name, _value in {**GPU_ENVIRONMENT, **QUIET_ENVIRONMENT}.items():
+    os.environ.setdefault(_name, _value)
+
+T = TypeVar("T")
+
+
+class CourseError(Exception):
+    """A mistake that the user can mend; its text is one clear line. The command line prints it and exits with 2."""
+
+
+class SettingsError(CourseError):
+    """A setting (an environment variable, an argument, a name) has a value the course does not know."""
+
+
+class DataError(CourseError):
+    """A data file is missing or damaged; the text names the file, what was found and what was expected."""
+
+
+def nearest(name: str, known: Iterable[str], what: str) -> str:
+    """One line that says ``name`` is unknown, suggests the nearest known name and lists the rest."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what} {name!r}{hint} Known: {', '.join(known)}" if hint else f"unknown {what} {name!r}. Known: {', '.join(known)}"
+
+
+# ---------------------------------------------------------------------------------------------------- size
+
+AXES: dict[str, tuple[str, ...]] = {
+    "data": ("stand-in", "real"),
+    "network": ("small", "documented"),
+    "budget": ("smoke", "lesson", "full"),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a run is, on three axes. Every recorded result carries it.
+
+    data: ``stand-in`` (ships with the course) or ``real``; network: ``small`` or ``documented``;
+    budget: ``smoke`` (does the code run at all), ``lesson`` (minutes on a laptop) or ``full``.
+    """
+
+    data: Literal["stand-in", "real"] = "stand-in"
+    network: Literal["small", "documented"] = "small"
+    budget: Literal["smoke", "lesson", "full"] = "lesson"
+
+    def __post_init__(self) -> None:
+        for axis, allowed in AXES.items():
+            value = getattr(self, axis)
+            if value not in allowed:
+                raise SettingsError(nearest(str(value), allowed, f"size on axis {axis!r}"))
+
+    def by_budget(self, *, smoke: T, lesson: T, full: T) -> T:
+        """The value that belongs to this run's budget."""
+        return {"smoke": smoke, "lesson": lesson, "full": full}[self.budget]
+
+    def by_network(self, *, small: T, documented: T) -> T:
+        """The value that belongs to this run's network."""
+        return {"small": small, "documented": documented}[self.network]
+
+    def by_data(self, *, stand_in: T, real: T) -> T:
+        """The value that belongs to this run's data."""
+        return {"stand-in": stand_in, "real": real}[self.data]
+
+    @property
+    def name(self) -> str:
+        """``reduced`` or ``full`` for the two presets, else the three axes."""
+        for name, preset in PRESETS.items():
+            if self == preset:
+                return name
+        return f"data={self.data},network={self.network},budget={self.budget}"
+
+
+REDUCED = Size("stand-in", "small", "lesson")
+FULL = Size("real", "documented", "full")
+PRESETS = {"reduced": REDUCED, "full": FULL}
+
+
+def parse_size(text: str) -> Size:
+    """Turn ``reduced``, ``full``, or a preset followed by axes (``full,budget=smoke``) into a :class:`Size`.
+
+    Raises SettingsError, naming the nearest known word.
+    """
+    axes = asdict(REDUCED)
+    for position, part in enumerate(text.split(",")):
+        part = part.strip()
+        key, equals, value = part.partition("=")
+        if not equals:
+            if part not in PRESETS or position:
+                raise SettingsError(f"COURSE_SIZE={text}: " + nearest(part, PRESETS, "size"))
+            axes = asdict(PRESETS[part])
+        elif key not in AXES:
+            raise SettingsError(f"COURSE_SIZE={text}: " + nearest(key, AXES, "axis"))
+        elif value not in AXES[key]:
+            raise SettingsError(f"COURSE_SIZE={text}: " + nearest(value, AXES[key], f"value of {key!r}"))
+        else:
+            axes[key] = value
+    return Size(**axes)
+
+
+def size() -> Size:
+    """The size that ``COURSE_SIZE`` asks for; ``reduced`` where it is not set."""
+    return parse_size(os.environ.get("COURSE_SIZE") or "reduced")
+
+
+# --------------------------------------------------------------------------------------------------- places
+
+
+def repo_root() -> Path:
+    """The checkout: the folder that holds ``notebooks/``, ``results/`` and this package."""
+    return Path(__file__).resolve().parent.parent
+
+
+def lessons_dir() -> Path:
+    """Where the numbered lessons lie."""
+    return repo_root() / "notebooks"
+
+
+def results_dir() -> Path:
+    """Where measured results lie, as JSON."""
+    return repo_root() / "results"
+
+
+def data_root() -> Path:
+    """The folder in which real data are looked for: ``COURSE_DATA``, or ``data/`` in the checkout.
+
+    Raises SettingsError when ``COURSE_DATA`` is set to something that is not a readable folder.
+    """
+    asked = os.environ.get("COURSE_DATA")
+    if not asked:
+        return repo_root() / "data"
+    root = Path(asked).expanduser()
+    if not root.exists():
+        raise SettingsError(f"COURSE_DATA={asked}: no such folder; make it, or unset COURSE_DATA")
+    if not root.is_dir():
+        raise SettingsError(f"COURSE_DATA={asked}: found a file, expected a folder")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise SettingsError(f"COURSE_DATA={asked}: the folder cannot be read by this user")
+    return root
+
+
+def verdict_log() -> Path | None:
+    """Where verdicts are to be appended, or None when no one asked."""
+    asked = os.environ.get("COURSE_VERDICTS")
+    return Path(asked) if asked else None
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a temporary file in the same folder, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# ------------------------------------------------------------------------------------------ backend, device
+
+
+def backend_name() -> str:
+    """The backend Keras will use: ``KERAS_BACKEND``, else what Keras was configured with.
+
+    Raises SettingsError for a name Keras 3 does not train with.
+    """
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend()
+    asked = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if asked not in BACKENDS:
+        raise SettingsError(f"KERAS_BACKEND={asked}: " + nearest(asked, BACKENDS, "backend"))
+    return asked
+
+
+def list_devices(backend: str) -> list[tuple[str, str]]:
+    """Devices a backend sees, as (kind, name) pairs; kind is ``cpu`` or ``gpu``."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        names = [(tf.config.experimental.get_device_details(gpu) or {}).get("device_name", gpu.name) for gpu in gpus]
+        return [("cpu", platform.processor() or platform.machine())] + [("gpu", name) for name in names]
+    if backend == "jax":
+        import jax
+
+        return [("cpu" if d.platform == "cpu" else "gpu", d.device_kind) for d in jax.devices()]
+    import torch
+
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [("cpu", platform.processor() or platform.machine())] + [("gpu", name) for name in names]
+
+
+def describe_devices(devices: Iterable[tuple[str, str]]) -> str:
+    """Which device a run will use, in a few words."""
+    gpus = [name for kind, name in devices if kind == "gpu"]
+    if len(gpus) == 1:
+        return f"GPU: {gpus[0]}"
+    if gpus:
+        return f"{len(gpus)} GPUs: {', '.join(gpus)} (the course uses the first)"
+    return f"CPU, {os.cpu_count()} cores"
+
+
+def device_advice(devices: Iterable[tuple[str, str]]) -> str | None:
+    """What to do when there is no GPU, or None where there is one."""
+    if any(kind == "gpu" for kind, _ in devices):
+        return None
+    return "no GPU seen: fine for the reduced size. With an NVIDIA card: 'make gpu-kernel', then choose Kernel > Change Kernel."
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on: Python, Keras, NumPy and the backend in use."""
+    wanted = ["keras", "numpy", {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[backend_name()]]
+    found = {"python": platform.python_version()}
+    for name in wanted:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+# --------------------------------------------------------------------------------------------------- a run
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a lesson or an experiment: everything needed to say how a number came about."""
+
+    size: Size
+    seed: int
+    backend: str
+    device: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """The run as plain values for JSON."""
+        return {
+            "size": asdict(self.size),
+            "seed": self.seed,
+            "backend": self.backend,
+            "device": self.device,
+            "versions": dict(self.versions),
+        }
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        s = self.size
+        return (
+            f"size     {s.name}: {s.data} data, {s.network} network, {s.budget} budget\n"
+            f"seed     {self.seed}\n"
+            f"backend  {self.backend} ({packages})\n"
+            f"device   {self.device}"
+        )
+
+
+def seed() -> int:
+    """The seed ``COURSE_SEED`` asks for, 0 where it is not set. Raises SettingsError for anything but 0 … 2**31-1."""
+    text = os.environ.get("COURSE_SEED") or "0"
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to 2147483647")
+    return int(text)
+
+
+_cost_at_start: dict[str, float] = {}
+
+
+def start(*, quiet: bool = False) -> Run:
+    """Begin a run: seed Python, NumPy and the backend, set GPU memory growth, say what the run stands on.
+
+    The first line of every lesson. It may be called again, to start over from the same seed.
+    How training data are shuffled is decided in one other place, ``training.ShuffledBatches``.
+
+    Raises SettingsError for a wrong ``COURSE_SIZE``, ``COURSE_SEED``, ``COURSE_DATA`` or ``KERAS_BACKEND``.
+    """
+    data_root()
+    backend = backend_name()
+    if importlib.util.find_spec(backend) is None:
+        raise SettingsError(f"KERAS_BACKEND={backend}: the package {backend!r} is not installed in this environment")
+    os.environ.setdefault("KERAS_BACKEND", backend)
+    import keras
+
+    devices = list_devices(backend)
+    keras.utils.set_random_seed(seed())
+    run = Run(size(), seed(), backend, describe_devices(devices), versions())
+    if not quiet:
+        print(run)
+        if advice := device_advice(devices):
+            print(f"         ({advice})")
+    _cost_at_start.update(cpu=time.process_time(), wall=time.time())
+    return run
+
+
+def cost() -> dict[str, float]:
+    """What this process has used since :func:`start`: CPU-seconds, wall seconds, and peak memory in GB since its birth."""
+    if not _cost_at_start:
+        raise CourseError("runtime.cost() was called before runtime.start()")
+    return {
+        "cpu_s": time.process_time() - _cost_at_start["cpu"],
+        "wall_s": time.time() - _cost_at_start["wall"],
+        "imports_cpu_s": _cost_at_start["cpu"],
+        "peak_gb": peak_memory_gb(),
+    }
+
+
+def peak_memory_gb() -> float:
+    """Largest resident memory of this process so far, in GB (10**9 bytes)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e9
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def to_json(value: Any) -> str:
+    """JSON as the course writes it: sorted nowhere, indented, one newline at the end, NumPy numbers turned into plain ones."""
+    return json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    for method in ("tolist", "item"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+# ------------------------------------------------------------------------------------------ kernel of a GPU
+
+GPU_KERNEL_NAME = "why-wont-it-learn-gpu"
+GPU_KERNEL_DISPLAY_NAME = "Why won't it learn? (GPU)"
