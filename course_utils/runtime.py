@@ -13,15 +13,18 @@ First met in lesson 00_start_here.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import importlib.util
 import json
 import os
 import platform
+import re
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -57,7 +60,11 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {name!r}{hint} Known: {', '.join(known)}" if hint else f"unknown {what} {name!r}. Known: {', '.join(known)}"
+    return (
+        f"unknown {what} {name!r}{hint} Known: {', '.join(known)}"
+        if hint
+        else f"unknown {what} {name!r}. Known: {', '.join(known)}"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- size
@@ -299,6 +306,12 @@ def seed() -> int:
 
 
 _cost_at_start: dict[str, float] = {}
+_current: list[Run] = []
+
+
+def current() -> Run | None:
+    """The run that :func:`start` began in this process, or None before the first call."""
+    return _current[-1] if _current else None
 
 
 def start(*, quiet: bool = False) -> Run:
@@ -314,17 +327,37 @@ def start(*, quiet: bool = False) -> Run:
     if importlib.util.find_spec(backend) is None:
         raise SettingsError(f"KERAS_BACKEND={backend}: the package {backend!r} is not installed in this environment")
     os.environ.setdefault("KERAS_BACKEND", backend)
-    import keras
+    with _start_up_messages_held_back():
+        import keras
 
-    devices = list_devices(backend)
+        devices = list_devices(backend)
     keras.utils.set_random_seed(seed())
     run = Run(size(), seed(), backend, describe_devices(devices), versions())
     if not quiet:
         print(run)
         if advice := device_advice(devices):
             print(f"         ({advice})")
+    _current[:] = [run]
     _cost_at_start.update(cpu=time.process_time(), wall=time.time())
     return run
+
+
+@contextlib.contextmanager
+def _start_up_messages_held_back() -> Iterator[None]:
+    """Keep what a backend's C++ side writes to standard error while it loads; show it only when loading fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, contextlib.ExitStack() as restore:
+        kept = os.dup(2)
+        restore.callback(os.close, kept)
+        restore.callback(os.dup2, kept, 2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
 
 
 def cost() -> dict[str, float]:
@@ -369,3 +402,23 @@ def _plain(value: Any) -> Any:
 
 GPU_KERNEL_NAME = "why-wont-it-learn-gpu"
 GPU_KERNEL_DISPLAY_NAME = "Why won't it learn? (GPU)"
+
+
+# ---------------------------------------------------------------------------------------------- for lessons
+
+
+@contextlib.contextmanager
+def expect_error(kind: type[BaseException], match: str = "") -> Iterator[None]:
+    """Run a lesson's cell that is meant to fail: show the error as one line, and fail when it does not come.
+
+    match: a regular expression that the message must contain. Raises AssertionError when nothing is raised or the
+    message does not match; an error of another kind passes through. Lesson 00_start_here.
+    """
+    try:
+        yield
+    except kind as error:
+        if not re.search(match, str(error)):
+            raise AssertionError(f"{kind.__name__} came, but {str(error)!r} does not match {match!r}") from error
+        print(f"{kind.__name__}: {error}")
+    else:
+        raise AssertionError(f"expected {kind.__name__}, but nothing was raised")

@@ -143,7 +143,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(f"{path}: found arrays {sorted(archive.files)}, expected {list(ARRAYS)}")
             arrays = {name: archive[name] for name in ARRAYS}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, AttributeError) as error:
-        raise DataError(f"{path}: damaged or not an .npz archive ({error}); expected the four arrays of MNIST") from error
+        raise DataError(
+            f"{path}: damaged or not an .npz archive ({error}); expected the four arrays of MNIST"
+        ) from error
     return _checked(arrays, {name: f"{path}: {name}" for name in ARRAYS})
 
 
@@ -172,7 +174,9 @@ def read_idx(path: Path) -> np.ndarray:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if len(raw) < 4 or raw[:2] != b"\0\0":
-        raise DataError(f"{path}: header starts with {raw[:4].hex() or 'nothing'}, expected 0000 08 and the number of axes")
+        raise DataError(
+            f"{path}: header starts with {raw[:4].hex() or 'nothing'}, expected 0000 08 and the number of axes"
+        )
     if raw[2] != 0x08:
         raise DataError(f"{path}: value type 0x{raw[2]:02x}, expected 0x08 (unsigned byte)")
     axes = raw[3]
@@ -182,7 +186,9 @@ def read_idx(path: Path) -> np.ndarray:
     shape = struct.unpack(f">{axes}I", raw[4:start])
     expected = int(np.prod(shape, dtype=np.int64))
     if len(raw) - start != expected:
-        raise DataError(f"{path}: found {len(raw) - start} bytes after the header, expected {expected} for shape {shape}")
+        raise DataError(
+            f"{path}: found {len(raw) - start} bytes after the header, expected {expected} for shape {shape}"
+        )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
@@ -272,7 +278,9 @@ def fetch() -> Path:
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error})") from error
     except Exception as error:  # Keras raises a bare Exception when the download fails
-        raise DataError(f"MNIST could not be downloaded ({error}); " + HOW_TO_GET.format(folder=target.parent)) from error
+        raise DataError(
+            f"MNIST could not be downloaded ({error}); " + HOW_TO_GET.format(folder=target.parent)
+        ) from error
     return target
 
 

@@ -89,7 +89,9 @@ def run(
         old = _read(path)
         same = all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device"))
         result["rows"] = old["rows"] if same else []
-        progress(f"{path.name}: " + (f"{len(old['rows'])} finished rows kept" if same else "another set-up; starting afresh"))
+        progress(
+            f"{path.name}: " + (f"{len(old['rows'])} finished rows kept" if same else "another set-up; starting afresh")
+        )
     done = {(r["row"], r["seed"]) for r in result["rows"]}
     for seed in seeds:
         for row in only or rows:
@@ -101,9 +103,13 @@ def run(
             keras.utils.set_random_seed(seed)
             measured = module.measure(row, replace(base, seed=seed))
             keras.utils.clear_session()
-            result["rows"].append({"row": row, "seed": seed, "measured": measured, "seconds": round(time.time() - began, 1)})
+            result["rows"].append(
+                {"row": row, "seed": seed, "measured": measured, "seconds": round(time.time() - began, 1)}
+            )
             result["seeds"] = sorted({r["seed"] for r in result["rows"]})
-            result["command"] = f"course run {name} --size {base.size.name} --seeds {len(result['seeds'])} --seed-base {min(result['seeds'])}"
+            result["command"] = (
+                f"course run {name} --size {base.size.name} --seeds {len(result['seeds'])} --seed-base {min(result['seeds'])}"
+            )
             runtime.write_text_atomically(path, runtime.to_json(result))
             progress(f"{row} · seed {seed} · {time.time() - began:.0f} s")
     return path

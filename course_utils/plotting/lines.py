@@ -42,7 +42,11 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], *, ax: plt.Axes | 
 
 
 def layer_bars(
-    series: Mapping[str, Mapping[str, float]], *, log: bool = True, colours: Sequence[str] = COLOURS, ax: plt.Axes | None = None
+    series: Mapping[str, Mapping[str, float]],
+    *,
+    log: bool = True,
+    colours: Sequence[str] = COLOURS,
+    ax: plt.Axes | None = None,
 ) -> plt.Axes:
     """Horizontal bars per layer for one or more runs: run → (layer → value), layers from the input downwards.
 

@@ -32,7 +32,12 @@ def loss(model: keras.Model, x: np.ndarray, y: np.ndarray, *, training: bool = F
 
 
 def activations(
-    model: keras.Model, x: np.ndarray, names: Iterable[str] | None = None, *, training: bool = False, batch_size: int = 256
+    model: keras.Model,
+    x: np.ndarray,
+    names: Iterable[str] | None = None,
+    *,
+    training: bool = False,
+    batch_size: int = 256,
 ) -> dict[str, np.ndarray]:
     """Outputs of the named layers (default: all) on ``x``, by layer name; first axis = rows of ``x``.
 

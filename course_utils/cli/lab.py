@@ -1,0 +1,113 @@
+"""``course lab``: JupyterLab on a working copy of the lessons that git does not see."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import typer
+
+from course_utils import runtime
+from course_utils.cli import lessons
+from course_utils.runtime import CourseError
+
+FIRST_LESSON = "00_start_here"
+RECORD = ".lessons.json"
+
+
+def lab(
+    reset: str = typer.Option(None, metavar="NN", help="Restore one lesson; your own version is kept beside it."),
+    folder: Path = typer.Option(None, help="Where the working copy lies; default: lab/ in the checkout."),
+    no_open: bool = typer.Option(
+        False, "--no-open", help="Prepare the working copy and print its folder; start nothing."
+    ),
+) -> None:
+    """Open JupyterLab on lesson 00 in a working copy of the lessons; what is saved there never touches the checkout."""
+    folder = folder or runtime.repo_root() / "lab"
+    try:
+        notes = [restore(folder, lessons.find(reset))] if reset else []
+        notes += refresh(folder)
+    except OSError as error:
+        raise CourseError(
+            f"{error.filename or folder}: cannot be written ({error.strerror}); choose another with --folder"
+        ) from error
+    for note in notes:
+        print(note)
+    if reset and not no_open:
+        return
+    if no_open:
+        print(folder)
+        return
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e '.[lab]'")
+    first = folder / f"{FIRST_LESSON}.ipynb"
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", str(first)]))
+
+
+def refresh(folder: Path) -> list[str]:
+    """Bring the working copy up to date; a lesson the student changed is left alone. Returns what to tell the student."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = _read_record(folder)
+    notes = []
+    for name in lessons.names():
+        original, copy = runtime.lessons_dir() / f"{name}.ipynb", folder / f"{name}.ipynb"
+        newest = _content(original)
+        if not copy.exists():
+            _put(original, copy)
+        elif record.get(name) == newest:
+            continue
+        elif _content(copy) == record.get(name):
+            _put(original, copy)
+            notes.append(f"{name}: updated")
+        else:
+            notes.append(
+                f"{name}: a newer version is there; yours is kept. To take the new one: course lab --reset {name[:2]}"
+            )
+            continue
+        record[name] = newest
+    runtime.write_text_atomically(folder / RECORD, runtime.to_json(record))
+    return notes
+
+
+def restore(folder: Path, name: str) -> str:
+    """Put a lesson's published version back; a working copy that differs is kept under another name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    original, copy = runtime.lessons_dir() / f"{name}.ipynb", folder / f"{name}.ipynb"
+    note = f"{name}: restored"
+    if copy.exists() and _content(copy) != _content(original):
+        kept = folder / f"{name}.mine-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
+        copy.rename(kept)
+        note += f"; your version is kept as {kept.name}"
+    _put(original, copy)
+    record = _read_record(folder) | {name: _content(original)}
+    runtime.write_text_atomically(folder / RECORD, runtime.to_json(record))
+    return note
+
+
+def _put(original: Path, copy: Path) -> None:
+    temporary = copy.with_name(f".{copy.name}.tmp")
+    shutil.copyfile(original, temporary)
+    temporary.replace(copy)
+
+
+def _content(path: Path) -> str:
+    """A hash of what a lesson says: cell types and sources, not outputs or metadata. A broken file has its own."""
+    try:
+        cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
+    except (ValueError, nbformat.reader.NotJSONError, AttributeError):
+        return "unreadable"
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def _read_record(folder: Path) -> dict[str, str]:
+    try:
+        return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,28 @@
+"""``course run``: named long experiments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from course_utils import experiments, runtime
+
+
+def run(
+    name: str = typer.Argument(help="Name of the experiment, such as digits."),
+    size: str = typer.Option(None, help="reduced or full; default: COURSE_SIZE."),
+    seeds: int = typer.Option(3, min=1, help="How many seeds."),
+    seed_base: int = typer.Option(0, min=0, help="First seed."),
+    rows: str = typer.Option("", help="Only these rows, separated by semicolons."),
+    out: Path = typer.Option(None, help="Where to write; default: results/NAME.json at full size."),
+) -> None:
+    """Run a named experiment; finished rows are saved at once and kept when the command is run again."""
+    experiments.get(name)
+    if size:
+        os.environ["COURSE_SIZE"] = size  # the one channel through which a size reaches a run
+        runtime.size()
+    only = [row.strip() for row in rows.split(";") if row.strip()]
+    path = experiments.run(name, seeds=range(seed_base, seed_base + seeds), only=only, out=out)
+    print(path)
