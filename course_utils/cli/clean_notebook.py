@@ -21,9 +21,6 @@ from course_utils.runtime import DataError, write_text_atomically
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"name": "python"}  # JupyterLab adds the Python version, which would differ from machine to machine
 CELL_TRACES = ("collapsed", "ExecuteTime", "execution", "scrolled")  # what front ends write when a cell runs or folds
-LESSON_TRACES = (
-    "widgets",
-)  # the saved state of progress bars; a lesson's "execution" sets nbmake's time-out and stays
 _NOT_A_NOTEBOOK = (
     AttributeError,  # what a missing or misshapen part of a notebook shows up as
     KeyError,
@@ -46,8 +43,9 @@ def clean(text: str) -> str:
             raise DataError(f"found a notebook of format {notebook['nbformat']}, expected format 4")
         for cell in notebook["cells"]:
             _clean_cell(cell)
-        for key in LESSON_TRACES:
-            notebook["metadata"].pop(key, None)
+        notebook["metadata"].pop(
+            "widgets", None
+        )  # their saved state; "execution" beside it is nbmake's time-out and stays
         notebook["metadata"].update(kernelspec=dict(KERNELSPEC), language_info=dict(LANGUAGE_INFO))
         cleaned = nbformat.v4.writes(notebook) + "\n"
         cleaned.encode("utf-8")  # half a surrogate pair is valid JSON that no file can hold

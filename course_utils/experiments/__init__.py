@@ -161,4 +161,14 @@ def _code_of(text: str, function: str = "") -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)  # not ast.dump, whose text differs between Python versions
+    return repr(_essence(tree))
+
+
+def _essence(node: object) -> object:
+    """A syntax tree as nested lists that come out the same on every Python version (``ast.dump`` and ``unparse`` do not)."""
+    if isinstance(node, ast.AST):
+        filled = [_essence(value) for _, value in ast.iter_fields(node) if value is not None and value != []]
+        return [type(node).__name__, *filled]
+    if isinstance(node, list):
+        return [_essence(item) for item in node]
+    return repr(node)

@@ -5,7 +5,7 @@ Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
 
 from course_utils.plotting.images import image_row, kernel_grid, stretch
 from course_utils.plotting.lines import curve, intervals, layer_bars
-from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, use_style
+from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, pair, use_style
 
 __all__ = [
     "BAD",
@@ -18,6 +18,7 @@ __all__ = [
     "intervals",
     "kernel_grid",
     "layer_bars",
+    "pair",
     "stretch",
     "use_style",
 ]

@@ -44,32 +44,30 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], *, ax: plt.Axes | 
 def layer_bars(
     series: Mapping[str, Mapping[str, float]],
     *,
-    log: bool = True,
+    low: float | None = None,
     colours: Sequence[str] = COLOURS,
     ax: plt.Axes | None = None,
 ) -> plt.Axes:
-    """Horizontal bars per layer for one or more runs: run → (layer → value), layers from the input downwards.
+    """Horizontal bars per layer on a logarithmic axis, for one or more runs: run → (layer → value), input layer on top.
 
-    log: logarithmic axis; values of 0 then get no bar but a "0" at the axis.
+    low: left end of the axis; default a tenth of the smallest positive value. A value of 0 gets its number, but no bar.
     """
     names = list(dict.fromkeys(name for values in series.values() for name in values))
-    ax = axes(ax, (6.0, 0.8 + 0.22 * len(names) * (len(series) + 0.6)))
+    ax = axes(ax, (6.0, 0.9 + 0.22 * len(names) * (len(series) + 0.6)))
     thickness = 0.8 / len(series)
     positive = [v for values in series.values() for v in values.values() if np.isfinite(v) and v > 0]
-    floor = min(positive, default=1.0) / 10 if log else 0.0
-    if log:
-        ax.set_xscale("log")
+    low = low if low is not None else min(positive, default=1.0) / 10
+    ax.set_xscale("log")
     for i, (run, values) in enumerate(series.items()):
         places = [names.index(name) + (i - (len(series) - 1) / 2) * thickness for name in values]
-        heights = list(values.values())
-        ax.barh(places, [max(h - floor, 0) for h in heights], thickness * 0.92, left=floor, label=run, color=colours[i])
-        for place, height in zip(places, heights, strict=True):
-            text = f" {height:.2g}" if height >= 0.001 or height == 0 else f" {height:.0e}"
-            ax.text(max(height, floor), place, text, va="center", fontsize=8)
-    ax.margins(x=0.15)
+        ends = [max(value, low) for value in values.values()]
+        ax.barh(places, [end - low for end in ends], thickness * 0.92, left=low, label=run, color=colours[i])
+        for place, end, value in zip(places, ends, values.values(), strict=True):
+            ax.text(end, place, f" {value:.0f}" if value >= 100 else f" {value:.2g}", va="center", fontsize=8)
+    ax.set_xlim(low, max(positive, default=1.0) * 6)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     if len(series) > 1:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25 if len(names) > 3 else -0.45), ncols=len(series))
+        ax.figure.legend(loc="outside lower center", ncols=len(series))
     return ax

@@ -34,3 +34,10 @@ def use_style() -> None:
 def axes(ax: plt.Axes | None, figsize: tuple[float, float] = (6.0, 3.0)) -> plt.Axes:
     """``ax`` itself, or the axes of a new figure of ``figsize`` inches."""
     return ax if ax is not None else plt.subplots(figsize=figsize)[1]
+
+
+def pair(heading: str, figsize: tuple[float, float] = (8.5, 2.7)) -> tuple[plt.Axes, plt.Axes]:
+    """Two axes side by side under one heading: before and after, wrong and right."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=figsize, gridspec_kw={"wspace": 0.08})
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=12)
+    return left, right

@@ -1,0 +1,49 @@
+# make PYTHON=python3.12 … chooses the Python that the environment is made with; an environment that exists is kept.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SUPPORTED := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 1)
+FILTER := git config filter.course-notebook
+
+.PHONY: help env lab test test-deep gpu-kernel bench figures format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+env: $(VENV)/.installed ## make the environment, and let git strip outputs from notebooks
+	@test ! -e .git || { $(FILTER).clean '"$(BIN)/python" -m course_utils.cli.clean_notebook' && $(FILTER).smudge cat && $(FILTER).required false; } \
+	|| echo "note: git did not take the notebook filter; before a commit run $(BIN)/python -m course_utils.cli.clean_notebook notebooks/*.ipynb"
+
+lab: env ## open JupyterLab on your own copy of the lessons
+	$(BIN)/course lab
+
+test: env ## forms, unit tests, and every lesson at reduced size
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/pytest tests
+	$(BIN)/pytest --nbmake --nbmake-timeout=600 -n 2 notebooks/*.ipynb
+
+test-deep: env ## the longer checks
+	$(BIN)/pytest -m deep tests
+
+gpu-kernel: .venv-gpu/.installed ## Linux, NVIDIA: TensorFlow with CUDA in .venv-gpu, and a Jupyter kernel for it
+	.venv-gpu/bin/python -m course_utils.cli.gpu_kernel
+
+bench: env ## seconds, CPU-seconds and memory of every lesson
+	$(BIN)/course bench
+
+figures: env ## draw the README's figures again
+	$(BIN)/python -m course_utils.cli.figures
+
+format: env ## format code and lessons, mend what ruff can
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean: ## remove caches; environments, data/ and your lessons in lab/ stay
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache build
+	find course_utils tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+$(VENV)/.installed: EXTRAS := lab,test,jax
+.venv-gpu/.installed: EXTRAS := lab,test,gpu,jax
+$(VENV)/.installed .venv-gpu/.installed: pyproject.toml constraints.txt
+	@test -x $(@D)/bin/pip || $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --compile -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@

@@ -1,0 +1,253 @@
+"""Probes, model and batches against values worked out by hand, on whichever backend ``KERAS_BACKEND`` names.
+
+``test_backends.py`` runs this file once for each backend in a process of its own: Keras reads its backend only once.
+"""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+
+from course_utils import probes
+from course_utils.models import digits as digits_models
+from course_utils.probes.device import reference_step, self_test
+from course_utils.training import shuffled_batches
+
+X = np.array([[1.0, 2.0], [3.0, -1.0]], dtype="float32")
+Y = np.array([[1.0], [0.0]], dtype="float32")
+
+
+def tiny(activation=None, dropout=0.0):
+    """y = w·x + b with w = (0.5, -1), b = 0.25, squared error."""
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(1, activation=activation, name="out"),
+            keras.layers.Dropout(dropout, name="drop"),
+        ]
+    )
+    model.get_layer("out").set_weights([np.array([[0.5], [-1.0]]), np.array([0.25])])
+    model.compile("sgd", "mean_squared_error")
+    return model
+
+
+# by hand: predictions 0.5 - 2 + 0.25 = -1.25 and 1.5 + 1 + 0.25 = 2.75; errors -2.25 and 2.75
+PREDICTIONS = np.array([[-1.25], [2.75]])
+LOSS = (2.25**2 + 2.75**2) / 2
+KERNEL_GRADIENT = np.array([[-2.25 * 1 + 2.75 * 3], [-2.25 * 2 + 2.75 * -1]])  # 2/N · Σ error · x, N = 2
+BIAS_GRADIENT = np.array([-2.25 + 2.75])
+
+
+def test_loss_by_hand():
+    assert probes.loss(tiny(), X, Y) == pytest.approx(LOSS, rel=1e-5)
+
+
+def test_loss_weighs_an_uneven_last_batch_rightly():
+    x, y = np.concatenate([X, X[:1]]), np.concatenate([Y, Y[:1]])
+    expected = (2 * 2.25**2 + 2.75**2) / 3
+    assert probes.loss(tiny(), x, y, batch_size=2) == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradients_by_hand():
+    found = probes.gradients(tiny(), X, Y)
+    assert type(found["out/kernel"]) is np.ndarray
+    np.testing.assert_allclose(found["out/kernel"], KERNEL_GRADIENT, rtol=1e-5)
+    np.testing.assert_allclose(found["out/bias"], BIAS_GRADIENT, rtol=1e-5)
+
+
+def test_gradient_rms_by_hand():
+    found = probes.gradient_rms(tiny(), X, Y)
+    assert found["out/kernel"] == pytest.approx(np.sqrt(np.mean(KERNEL_GRADIENT**2)), rel=1e-5)
+
+
+def test_gradients_leave_the_weights_alone():
+    model = tiny()
+    before = probes.snapshot(model)
+    probes.gradients(model, X, Y, training=True)
+    assert probes.relative_change(before, probes.snapshot(model)) == {"out/kernel": 0.0, "out/bias": 0.0}
+
+
+def test_a_dead_relu_has_zero_gradient():
+    model = tiny(activation="relu")
+    model.get_layer("out").set_weights([np.zeros((2, 1)), np.array([-1.0])])
+    assert not probes.gradients(model, X, Y)["out/kernel"].any()
+
+
+def test_a_frozen_layer_has_no_gradient_entry():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="a"), keras.layers.Dense(1, name="b")])
+    model.get_layer("a").trainable = False
+    model.compile("sgd", "mse")
+    assert set(probes.gradients(model, X, Y)) == {"b/kernel", "b/bias"}
+
+
+@pytest.mark.parametrize("probe", [probes.loss, probes.gradients])
+def test_a_model_without_a_loss_is_refused(probe):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="compile it first"):
+        probe(model, X, Y)
+
+
+def test_activations_by_hand_and_in_batches():
+    found = probes.activations(tiny(), X, ["out"], batch_size=1)["out"]
+    assert type(found) is np.ndarray
+    np.testing.assert_allclose(found, PREDICTIONS, rtol=1e-5)
+    assert list(probes.activations(tiny(), X)) == ["out", "drop"]
+
+
+def test_activations_of_an_unknown_layer_are_refused():
+    with pytest.raises(ValueError, match="No such layer"):
+        probes.activations(tiny(), X, ["nothing"])
+
+
+def test_dead_units_by_hand():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="relu", name="relu")])
+    model.get_layer("relu").set_weights([np.array([[1.0, -1, 0], [0, 0, 0]]), np.array([0.0, 2, -1])])
+    # unit 0: x0 > 0 alive; unit 1: 2 - x0 = 1 on the first row, alive; unit 2: always -1, dead
+    assert probes.dead_units(model, X, "relu").tolist() == [False, False, True]
+
+
+def test_dropped_share_is_the_rate():
+    x = np.ones((400, 2), dtype="float32")
+    for rate in (0.25, 0.75):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(rate, seed=3, name="drop")])
+        assert probes.dropped_share(model, x, "drop") == pytest.approx(rate, abs=0.06)
+
+
+def test_dropped_share_ignores_values_that_were_zero_before():
+    x = np.zeros((4, 2), dtype="float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.5, name="drop")])
+    with pytest.raises(ValueError, match="only zeros"):
+        probes.dropped_share(model, x, "drop")
+
+
+def test_train_inference_gap_sees_dropout_and_nothing_else():
+    plain = probes.train_inference_gap(tiny(), X, Y)
+    assert plain["gap"] == pytest.approx(0.0, abs=1e-6)
+    assert plain["inference"] == pytest.approx(LOSS, rel=1e-5)
+    assert probes.train_inference_gap(tiny(dropout=0.9), X, Y)["training"] != pytest.approx(LOSS, rel=1e-3)
+
+
+def test_snapshot_is_a_copy_and_changes_are_measured_in_std():
+    model = tiny()
+    before = probes.snapshot(model)
+    model.get_layer("out").set_weights([np.array([[0.5], [-1.0]]) + 0.3, np.array([0.25])])
+    after = probes.snapshot(model)
+    assert before["out/kernel"][0, 0] == pytest.approx(0.5)
+    assert probes.relative_change(before, after)["out/kernel"] == pytest.approx(0.3 / 0.75, rel=1e-5)
+    assert probes.update_ratio(before, after)["out/kernel"] == pytest.approx(0.3 / np.sqrt(0.625), rel=1e-5)
+
+
+def test_a_constant_start_that_moves_changes_without_bound():
+    before, after = {"w": np.zeros(3)}, {"w": np.ones(3)}
+    assert probes.relative_change(before, after)["w"] == float("inf")
+    assert probes.relative_change(before, before)["w"] == 0.0
+    with pytest.raises(ValueError, match=r"shape \(3,\) before, \(2,\) after"):
+        probes.relative_change(before, {"w": np.ones(2)})
+
+
+def test_constant_baselines_by_hand():
+    labels = probes.constant_baselines(np.array([0, 0, 0, 1]))
+    assert labels["accuracy"] == 0.75
+    assert labels["cross_entropy"] == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
+    assert probes.constant_baselines(np.array([[1.0], [3.0]])) == {"zero": 5.0, "mean": 1.0}
+    with pytest.raises(ValueError, match="no rows"):
+        probes.constant_baselines(np.array([]))
+
+
+def test_device_self_test_passes_here_and_can_fail(monkeypatch):
+    result = self_test()
+    assert result.passed
+    assert result.worst < 1e-4
+    wrong = lambda x, y, start, rate=0.1: [value * 1.05 for value in reference_step(x, y, start, rate)]  # noqa: E731
+    monkeypatch.setattr("course_utils.probes.device.reference_step", wrong)
+    assert not self_test().passed
+
+
+def test_device_self_test_leaves_the_random_state_alone():
+    keras.utils.set_random_seed(5)
+    expected = keras.ops.convert_to_numpy(keras.random.normal((3,))).tolist(), random.random()
+    keras.utils.set_random_seed(5)
+    self_test()
+    assert (keras.ops.convert_to_numpy(keras.random.normal((3,))).tolist(), random.random()) == expected
+
+
+# ----------------------------------------------------------------------------------------------------- model
+
+
+def test_documented_network_has_the_documented_parameters():
+    model = digits_models.convnet()
+    counts = {layer.name: layer.count_params() for layer in model.layers if layer.count_params()}
+    assert counts == {"conv_1": 832, "conv_2": 51_264, "dense": 3_212_288, "logits": 10_250}
+    assert model.count_params() == 3_274_634
+    assert model.get_layer("dropout").rate == 0.25
+
+
+def test_documented_start_is_unit_normal_everywhere():
+    weights = probes.snapshot(digits_models.convnet("small"))
+    for name, values in weights.items():
+        few = 4 / np.sqrt(values.size)
+        assert abs(values.mean()) < few, name
+        assert abs(values.std() - 1) < few, name
+
+
+def test_layers_do_not_share_their_draws():
+    weights = probes.snapshot(digits_models.convnet("small", weight_init="glorot_uniform"))
+    assert not np.array_equal(weights["conv_1/bias"][:10], weights["logits/bias"])
+
+
+def test_arguments_change_what_they_name_and_nothing_else():
+    healthy = {"weight_init": "glorot_uniform", "bias_init": "zeros"}
+    weights = probes.snapshot(digits_models.convnet("small", first_kernel_init="zeros", **healthy))
+    assert not weights["conv_1/kernel"].any()
+    assert weights["conv_2/kernel"].any()
+    assert not weights["dense/bias"].any()
+    frozen = digits_models.convnet("small", train_first_layer=False)
+    assert len(frozen.trainable_variables) == len(frozen.weights) - 2
+
+
+def test_documented_adam_has_the_documented_epsilon():
+    model = digits_models.compile_documented(digits_models.convnet("small"), 2e-2)
+    assert model.optimizer.epsilon == 1e-8
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(2e-2)
+
+
+# ------------------------------------------------------------------------------------------- order of examples
+
+
+class RunningLoss(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.means = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.means.append(float(logs["loss"]))
+
+
+def orders_dealt_by(feed, rows=8, epochs=3, **fit):
+    """Rows in the order in which ``fit`` sees them: row i has loss i, read off the running mean."""
+    echo = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    echo.compile(keras.optimizers.SGD(0.0), "mean_absolute_error")
+    tape = RunningLoss()
+    echo.fit(*feed, epochs=epochs, verbose=0, callbacks=[tape], **fit)
+    sums = np.reshape(tape.means, (epochs, rows)) * np.arange(1, rows + 1)
+    return np.diff(sums, prepend=0).round().astype(int).tolist()
+
+
+ROWS = np.arange(8, dtype="float32")[:, None]
+
+
+def test_how_fit_shuffles_after_seeding():
+    """The fact behind ``shuffled_batches``. When this fails, Keras has changed: see training/batches.py and lesson 00."""
+    keras.utils.set_random_seed(0)
+    orders = orders_dealt_by((ROWS, 0 * ROWS), batch_size=1, shuffle=True)
+    distinct = len({tuple(order) for order in orders})
+    assert distinct == (1 if keras.backend.backend() == "tensorflow" else 3)
+
+
+def test_shuffled_batches_are_new_each_pass_and_reach_fit_in_order():
+    feed = shuffled_batches(ROWS, 0 * ROWS, 1, seed=4)
+    orders = orders_dealt_by((feed,), steps_per_epoch=8)
+    again = shuffled_batches(ROWS, 0 * ROWS, 1, seed=4)
+    assert [i for order in orders for i in order] == [int(next(again)[0][0, 0]) for _ in range(24)]
+    assert all(sorted(order) == list(range(8)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
