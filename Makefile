@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUPPORTED := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 1)
 FILTER := git config filter.course-notebook
 
-.PHONY: help env lab test test-deep gpu-kernel bench figures format clean
+.PHONY: help env lab test test-deep gpu-kernel bench pages format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,8 +30,8 @@ gpu-kernel: .venv-gpu/.installed ## Linux, NVIDIA: TensorFlow with CUDA in .venv
 bench: env ## seconds, CPU-seconds and memory of every lesson
 	$(BIN)/course bench
 
-figures: env ## draw the README's figures again
-	$(BIN)/python -m course_utils.cli.figures
+pages: env ## write the README's tables and figures again
+	$(BIN)/python -m course_utils.cli.pages
 
 format: env ## format code and lessons, mend what ruff can
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -21,7 +21,7 @@ app.command("check")(check.check)
 app.add_typer(data.app, name="data")
 app.add_typer(cases.app, name="cases")
 app.command("run")(run.run)
-app.command("lab")(lab.lab)
+app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
 app.command("bench")(bench.bench)
 
 

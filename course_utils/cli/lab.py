@@ -23,13 +23,17 @@ RECORD = ".lessons.json"
 
 
 def lab(
+    context: typer.Context,
     reset: str = typer.Option(None, metavar="NN", help="Restore one lesson; your own version is kept beside it."),
     folder: Path = typer.Option(None, help="Where the working copy lies; default: lab/ in the checkout."),
     no_open: bool = typer.Option(
         False, "--no-open", help="Prepare the working copy and print its folder; start nothing."
     ),
 ) -> None:
-    """Open JupyterLab on lesson 00 in a working copy of the lessons; what is saved there never touches the checkout."""
+    """Open JupyterLab on lesson 00 in a working copy of the lessons; what is saved there never touches the checkout.
+
+    Further options go to JupyterLab: course lab --port 8899 --no-browser
+    """
     folder = folder or runtime.repo_root() / "lab"
     try:
         notes = [restore(folder, lessons.find(reset))] if reset else []
@@ -48,7 +52,8 @@ def lab(
     if importlib.util.find_spec("jupyterlab") is None:
         raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e '.[lab]'")
     first = folder / f"{FIRST_LESSON}.ipynb"
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", str(first)]))
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *context.args, str(first)]
+    raise SystemExit(subprocess.call(command))
 
 
 def refresh(folder: Path) -> list[str]:

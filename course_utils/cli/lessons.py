@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,10 +45,13 @@ class Execution:
     error: str | None
 
 
-def execute(lesson: str, environment: Mapping[str, str], *, timeout: int | None = None) -> Execution:
+def execute(
+    lesson: str, environment: Mapping[str, str], *, timeout: int | None = None, working_folder: Path | None = None
+) -> Execution:
     """Execute a copy of a lesson with extra environment variables; the lesson's file is not changed.
 
-    timeout: seconds a cell may take. What the lesson raises is reported, not raised.
+    timeout: seconds a cell may take. working_folder: where the kernel runs; default: beside the lesson.
+    What the lesson raises is reported, not raised.
     """
     path = runtime.lessons_dir() / f"{lesson}.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -57,18 +59,15 @@ def execute(lesson: str, environment: Mapping[str, str], *, timeout: int | None 
         verdicts, cost = Path(folder) / "verdicts.jsonl", Path(folder) / "cost.json"
         notebook.cells.append(nbformat.v4.new_code_cell(COST_CELL.format(path=str(cost))))
         client = NotebookClient(
-            notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(working_folder or path.parent)}},
         )
-        environment = {
-            **os.environ,
-            # the kernel must be this environment's, whichever "python3" comes first on the user's PATH
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "COURSE_VERDICTS": str(verdicts),
-            **environment,
-        }
+        environment = {**os.environ, "COURSE_VERDICTS": str(verdicts), **environment}
         error = None
         try:
-            client.execute(env=environment)
+            client.execute(env=environment, extra_arguments=["--IPKernelApp.log_level=ERROR"])
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}"
         except (CellTimeoutError, DeadKernelError) as failure:

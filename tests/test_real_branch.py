@@ -1,0 +1,45 @@
+"""Every lesson runs with real-format files, from another folder, at budget ``smoke``; the files are written here."""
+
+import pytest
+
+from course_utils import runtime
+from course_utils.cli import lessons
+from course_utils.datasets import digits
+
+pytestmark = pytest.mark.deep
+
+
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory):
+    """A data root with the stand-in digits in MNIST's own formats."""
+    folder = tmp_path_factory.mktemp("data")
+    stand_in = digits.load(runtime.REDUCED)
+    digits.write_npz(folder / "mnist" / "mnist.npz", stand_in)
+    digits.write_idx_folder(folder / "idx" / "mnist", stand_in)
+    return folder
+
+
+@pytest.mark.parametrize("lesson", lessons.names())
+def test_lesson_runs_on_real_files_with_the_documented_network(lesson, data_folder, tmp_path):
+    environment = {"COURSE_SIZE": "full,budget=smoke", "COURSE_DATA": str(data_folder), "COURSE_SEED": "3"}
+    ended = lessons.execute(lesson, environment, working_folder=tmp_path)
+    assert ended.error is None
+    assert ended.cost is not None
+    assert all(not verdict["judged"] for verdict in ended.verdicts)
+    assert {verdict["size"]["data"] for verdict in ended.verdicts} <= {"real"}
+    assert not list(tmp_path.iterdir()), "the lesson left files in its working folder"
+
+
+def test_idx_files_serve_as_well(data_folder, tmp_path):
+    environment = {"COURSE_SIZE": "data=real,budget=smoke", "COURSE_DATA": str(data_folder / "idx")}
+    ended = lessons.execute("10_digits_convnet", environment, working_folder=tmp_path)
+    assert ended.error is None
+
+
+def test_a_lesson_without_its_data_says_how_to_get_them(tmp_path):
+    (tmp_path / "home").mkdir()
+    environment = {"COURSE_SIZE": "full", "COURSE_DATA": str(tmp_path), "HOME": str(tmp_path / "home")}
+    ended = lessons.execute("10_digits_convnet", environment)
+    assert ended.error is not None
+    assert ended.error.startswith("DataError: MNIST not found in")
+    assert "course data fetch digits" in ended.error
