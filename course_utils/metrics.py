@@ -54,6 +54,21 @@ def difference_interval(correct_a: ArrayLike, correct_b: ArrayLike, z: float = 1
     return float(low), float(high)
 
 
+def paired_difference_interval(correct_a: ArrayLike, correct_b: ArrayLike, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of the difference of two accuracies measured on the *same* images (a minus b).
+
+    correct_a, correct_b: booleans ``(N,)``, image by image. Only images that one of the two gets right tell them apart.
+    Adjusted Wald interval of D. G. Bonett and R. M. Price, J. Educational and Behavioral Statistics 37 (2012), 479–488.
+    Lesson 11_digits_frozen_filters. Raises ValueError when the shapes differ.
+    """
+    a, b = np.asarray(correct_a, bool), np.asarray(correct_b, bool)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"shapes {a.shape} and {b.shape}: expected the same images, (N,) twice")
+    only_a, only_b = ((a & ~b).sum() + 1) / (a.size + 2), ((b & ~a).sum() + 1) / (a.size + 2)
+    half = z * np.sqrt((only_a + only_b - (only_a - only_b) ** 2) / (a.size + 2))
+    return float(only_a - only_b - half), float(only_a - only_b + half)
+
+
 def confusion(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:
     """Counts ``(K, K)``: row = true class, column = class with the largest score."""
     labels, scores = np.asarray(labels), np.asarray(scores)

@@ -18,6 +18,7 @@ import difflib
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 import re
@@ -130,7 +131,9 @@ def parse_size(text: str) -> Size:
         part = part.strip()
         key, equals, value = part.partition("=")
         if not equals:
-            if part not in PRESETS or position:
+            if part in PRESETS and position:
+                raise SettingsError(f"COURSE_SIZE={text}: {part!r} has to come first, before the axes")
+            if part not in PRESETS:
                 raise SettingsError(f"COURSE_SIZE={text}: " + nearest(part, PRESETS, "size"))
             axes = asdict(PRESETS[part])
         elif key not in AXES:
@@ -173,8 +176,8 @@ def data_root() -> Path:
     asked = os.environ.get("COURSE_DATA")
     if not asked:
         return repo_root() / "data"
-    root = Path(asked).expanduser()
-    if not root.exists():
+    root = Path(os.path.expanduser(asked))  # noqa: PTH111 – Path's own raises for the home of an unknown user
+    if not os.path.exists(root):  # noqa: PTH110 – Path's own raises for a name that is too long
         raise SettingsError(f"COURSE_DATA={asked}: no such folder; make it, or unset COURSE_DATA")
     if not root.is_dir():
         raise SettingsError(f"COURSE_DATA={asked}: found a file, expected a folder")
@@ -189,15 +192,25 @@ def verdict_log() -> Path | None:
     return Path(asked) if asked else None
 
 
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write a whole file or nothing: a temporary file in the same folder, then a rename."""
+@contextlib.contextmanager
+def atomically(path: Path) -> Iterator[Path]:
+    """A temporary path to write to; it becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Makes the folder of ``path`` where it is missing. Raises OSError when the folder cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing, as UTF-8 with plain newlines on every platform."""
+    with atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 # ------------------------------------------------------------------------------------------ backend, device
@@ -210,7 +223,7 @@ def backend_name() -> str:
     """
     if "keras" in sys.modules:
         return sys.modules["keras"].backend.backend()
-    asked = os.environ.get("KERAS_BACKEND", "tensorflow")
+    asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if asked not in BACKENDS:
         raise SettingsError(f"KERAS_BACKEND={asked}: " + nearest(asked, BACKENDS, "backend"))
     return asked
@@ -300,7 +313,7 @@ class Run:
 def seed() -> int:
     """The seed ``COURSE_SEED`` asks for, 0 where it is not set. Raises SettingsError for anything but 0 … 2**31-1."""
     text = os.environ.get("COURSE_SEED") or "0"
-    if not text.isdecimal() or int(text) >= 2**31:
+    if not text.isdecimal() or len(text) > 10 or int(text) >= 2**31:
         raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to 2147483647")
     return int(text)
 
@@ -326,7 +339,7 @@ def start(*, quiet: bool = False) -> Run:
     backend = backend_name()
     if importlib.util.find_spec(backend) is None:
         raise SettingsError(f"KERAS_BACKEND={backend}: the package {backend!r} is not installed in this environment")
-    os.environ.setdefault("KERAS_BACKEND", backend)
+    os.environ["KERAS_BACKEND"] = backend
     with _start_up_messages_held_back():
         import keras
 
@@ -386,7 +399,18 @@ def peak_memory_gb() -> float:
 
 def to_json(value: Any) -> str:
     """JSON as the course writes it: sorted nowhere, indented, one newline at the end, NumPy numbers turned into plain ones."""
-    return json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n"
+    return json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """Plain values throughout; NaN and infinity, for which JSON has no word, become None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else _finite(_plain(value))
 
 
 def _plain(value: Any) -> Any:

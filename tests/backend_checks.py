@@ -12,7 +12,7 @@ import pytest
 from course_utils import probes
 from course_utils.models import digits as digits_models
 from course_utils.probes.device import reference_step, self_test
-from course_utils.training import shuffled_batches
+from course_utils.training import orders_dealt_by_fit, shuffled_batches
 
 X = np.array([[1.0, 2.0], [3.0, -1.0]], dtype="float32")
 Y = np.array([[1.0], [0.0]], dtype="float32")
@@ -61,11 +61,48 @@ def test_gradient_rms_by_hand():
     assert found["out/kernel"] == pytest.approx(np.sqrt(np.mean(KERNEL_GRADIENT**2)), rel=1e-5)
 
 
-def test_gradients_leave_the_weights_alone():
+@pytest.mark.parametrize(
+    "probe",
+    [
+        lambda model: probes.gradients(model, X, Y, training=True),
+        lambda model: probes.loss(model, X, Y, training=True),
+        lambda model: probes.train_inference_gap(model, X, Y),
+        lambda model: probes.activations(model, X, training=True),
+        lambda model: probes.dropped_share(model, X, "drop"),
+    ],
+)
+def test_measuring_changes_nothing(probe):
+    """Neither weights, nor batch norm's moving statistics, nor the state that dropout draws from."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((2,)), layers.BatchNormalization(), layers.Dropout(0.5, seed=1, name="drop"), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    states = model.variables
+    assert any("seed" in variable.path for variable in states)
+    before = [np.array(keras.ops.convert_to_numpy(v)) for v in states]
+    probe(model)
+    for variable, value in zip(states, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value, err_msg=variable.path)
+
+
+def test_variables_that_would_share_a_name_keep_their_full_path():
+    part = lambda name: keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="d")], name=name)  # noqa: E731
+    model = keras.Sequential([keras.Input((2,)), part("a"), part("b")])
+    model.compile("sgd", "mse")
+    assert len(probes.snapshot(model)) == len(probes.gradients(model, X, np.zeros((2, 2)))) == 4
+
+
+def test_a_summed_loss_is_refused():
     model = tiny()
-    before = probes.snapshot(model)
-    probes.gradients(model, X, Y, training=True)
-    assert probes.relative_change(before, probes.snapshot(model)) == {"out/kernel": 0.0, "out/bias": 0.0}
+    model.compile("sgd", keras.losses.MeanSquaredError(reduction="sum"))
+    with pytest.raises(ValueError, match="expected a mean per example"):
+        probes.loss(model, X, Y)
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match="no rows"):
+        probes.loss(tiny(), X[:0], Y[:0])
 
 
 def test_a_dead_relu_has_zero_gradient():
@@ -215,38 +252,21 @@ def test_documented_adam_has_the_documented_epsilon():
 # ------------------------------------------------------------------------------------------- order of examples
 
 
-class RunningLoss(keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.means = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.means.append(float(logs["loss"]))
-
-
-def orders_dealt_by(feed, rows=8, epochs=3, **fit):
-    """Rows in the order in which ``fit`` sees them: row i has loss i, read off the running mean."""
-    echo = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
-    echo.compile(keras.optimizers.SGD(0.0), "mean_absolute_error")
-    tape = RunningLoss()
-    echo.fit(*feed, epochs=epochs, verbose=0, callbacks=[tape], **fit)
-    sums = np.reshape(tape.means, (epochs, rows)) * np.arange(1, rows + 1)
-    return np.diff(sums, prepend=0).round().astype(int).tolist()
-
-
 ROWS = np.arange(8, dtype="float32")[:, None]
 
 
 def test_how_fit_shuffles_after_seeding():
     """The fact behind ``shuffled_batches``. When this fails, Keras has changed: see training/batches.py and lesson 00."""
     keras.utils.set_random_seed(0)
-    orders = orders_dealt_by((ROWS, 0 * ROWS), batch_size=1, shuffle=True)
+    orders = orders_dealt_by_fit(shuffle=True)
+    assert all(sorted(order) == list(range(8)) for order in orders)
     distinct = len({tuple(order) for order in orders})
     assert distinct == (1 if keras.backend.backend() == "tensorflow" else 3)
 
 
 def test_shuffled_batches_are_new_each_pass_and_reach_fit_in_order():
     feed = shuffled_batches(ROWS, 0 * ROWS, 1, seed=4)
-    orders = orders_dealt_by((feed,), steps_per_epoch=8)
+    orders = orders_dealt_by_fit(feed, steps_per_epoch=8)
     again = shuffled_batches(ROWS, 0 * ROWS, 1, seed=4)
     assert [i for order in orders for i in order] == [int(next(again)[0][0, 0]) for _ in range(24)]
     assert all(sorted(order) == list(range(8)) for order in orders)

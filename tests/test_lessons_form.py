@@ -58,7 +58,7 @@ def test_has_valid_cells_with_ids_of_their_own(path):
 @every_lesson
 def test_is_one_question_long(path):
     count = len(nbformat.read(path, as_version=4).cells)
-    assert 12 <= count <= 45, f"{count} cells: split the lesson, or crowd less into it"
+    assert 12 <= count <= 42, f"{count} cells: split the lesson, or crowd less into it"
     longest = max(cells(path, "code"), key=lambda source: source.count("\n"))
     assert longest.count("\n") < 30, f"a code cell of {longest.count(chr(10)) + 1} lines:\n{longest}"
 

@@ -49,6 +49,18 @@ def test_difference_interval_of_equal_scores_holds_zero():
     assert low == pytest.approx(-high)
 
 
+def test_paired_interval_by_hand_and_narrower_than_unpaired():
+    a, b = np.arange(100) < 90, (np.arange(100) < 80) | (np.arange(100) >= 98)
+    # only a: 10 images, only b: 2 images; adjusted shares 11/102 and 3/102
+    p, q = 11 / 102, 3 / 102
+    half = 1.959964 * np.sqrt((p + q - (p - q) ** 2) / 102)
+    assert metrics.paired_difference_interval(a, b) == pytest.approx((p - q - half, p - q + half))
+    low, high = metrics.difference_interval(a, b)
+    assert 2 * half < high - low
+    with pytest.raises(ValueError, match="same images"):
+        metrics.paired_difference_interval(a, b[:50])
+
+
 def test_rms():
     assert metrics.rms([3.0, 4.0]) == pytest.approx(np.sqrt(12.5))
     assert metrics.rms([]) == 0.0

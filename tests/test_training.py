@@ -57,4 +57,4 @@ def test_live_curve_keeps_every_step_and_draws_with_its_level(monkeypatch):
     lines = shown[-1].axes[0].lines
     assert lines[0].get_ydata().tolist() == [3.0, 2.0, 1.0]
     assert set(lines[1].get_ydata()) == {2.3}
-    assert "loss 1 at step 3" in shown[-1].axes[0].get_title(loc="left")
+    assert "1 after 3 steps" in shown[-1].axes[0].get_title(loc="left")

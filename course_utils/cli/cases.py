@@ -8,10 +8,10 @@ from dataclasses import asdict
 
 import typer
 
-from course_utils import cases, runtime
+from course_utils import cases, datasets, runtime
 from course_utils.cases import Case
 from course_utils.cli import lessons
-from course_utils.runtime import BACKENDS, SettingsError, nearest
+from course_utils.runtime import BACKENDS, DataError, SettingsError, nearest
 
 app = typer.Typer(help="The documented bugs: list them, read one, run one.", no_args_is_help=True)
 MARGIN = 1.5  # a statistical case must be this many times clear of its bars on the worst seed
@@ -62,6 +62,9 @@ def run_case(
     """
     wanted = list(cases.all_cases().values()) if case_ids == ["all"] else [cases.get(i) for i in case_ids]
     environment = _environment(backend, size)
+    _check_data(runtime.parse_size(environment["COURSE_SIZE"]), wanted)
+    if (seed_base or 0) + seeds > 2**31:
+        raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
     first = secrets.randbelow(2**31 - seeds) if seed_base is None else seed_base
     results = []
     for lesson in dict.fromkeys(case.lesson for case in wanted):
@@ -87,6 +90,15 @@ def run_case(
             print(_line(r))
     if failed:
         raise typer.Exit(1)
+
+
+def _check_data(size: runtime.Size, wanted: list[Case]) -> None:
+    """Raise now what each lesson would raise: no data folder, or no real data in it."""
+    runtime.data_root()
+    for part in {case.part for case in wanted} if size.data == "real" else ():
+        status = datasets.get(part).status()
+        if not status.found:
+            raise DataError(f"{part}: {status.detail}; {status.how_to_get}")
 
 
 def _environment(backend: str | None, size: str | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import shutil
 import subprocess
@@ -68,7 +69,9 @@ def refresh(folder: Path) -> list[str]:
             _put(original, copy)
         elif record.get(name) == newest:
             continue
-        elif _content(copy) == record.get(name):
+        elif (mine := _content(copy)) == newest:
+            pass
+        elif mine == record.get(name):
             _put(original, copy)
             notes.append(f"{name}: updated")
         else:
@@ -87,7 +90,10 @@ def restore(folder: Path, name: str) -> str:
     original, copy = runtime.lessons_dir() / f"{name}.ipynb", folder / f"{name}.ipynb"
     note = f"{name}: restored"
     if copy.exists() and _content(copy) != _content(original):
-        kept = folder / f"{name}.mine-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
+        stem, again = f"{name}.mine-{time.strftime('%Y%m%d-%H%M%S')}", itertools.count(2)
+        kept = folder / f"{stem}.ipynb"
+        while kept.exists():
+            kept = folder / f"{stem}-{next(again)}.ipynb"
         copy.rename(kept)
         note += f"; your version is kept as {kept.name}"
     _put(original, copy)
@@ -97,22 +103,24 @@ def restore(folder: Path, name: str) -> str:
 
 
 def _put(original: Path, copy: Path) -> None:
-    temporary = copy.with_name(f".{copy.name}.tmp")
-    shutil.copyfile(original, temporary)
-    temporary.replace(copy)
+    with runtime.atomically(copy) as temporary:
+        shutil.copyfile(original, temporary)
 
 
 def _content(path: Path) -> str:
     """A hash of what a lesson says: cell types and sources, not outputs or metadata. A broken file has its own."""
     try:
         cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
-    except (ValueError, nbformat.reader.NotJSONError, AttributeError):
+    except OSError:
+        raise
+    except Exception:  # nbformat raises whatever a misshapen file leads it to
         return "unreadable"
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def _read_record(folder: Path) -> dict[str, str]:
     try:
-        return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) else {}
     except (OSError, ValueError):
         return {}

@@ -63,11 +63,12 @@ def execute(
             timeout=timeout,
             kernel_name="python3",
             resources={"metadata": {"path": str(working_folder or path.parent)}},
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its start-up advice is not for our readers
         )
         environment = {**os.environ, "COURSE_VERDICTS": str(verdicts), **environment}
         error = None
         try:
-            client.execute(env=environment, extra_arguments=["--IPKernelApp.log_level=ERROR"])
+            client.execute(env=environment)
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}"
         except (CellTimeoutError, DeadKernelError) as failure:

@@ -58,23 +58,23 @@ def digits_table() -> str:
         (
             "change of the first kernel in 200 steps, in its std: N(0, 1)",
             "“does not change”",
-            found("normal", "first_kernel_change_in_std_200", "{:.3f}"),
+            found("normal", "first_kernel_change_in_std_early", "{:.3f}"),
         ),
         (
             "… in grey levels of the picture (of 255)",
             "“does not change”",
-            found("normal", "first_kernel_grey_levels_200", "{:.1f}"),
+            found("normal", "first_kernel_grey_levels_early", "{:.1f}"),
         ),
         (
             "… with the learning rate × 20, in grey levels",
             "“should start changing”",
-            found("normal, learning rate x20", "first_kernel_grey_levels_200", "{:.1f}"),
+            found("normal, learning rate x20", "first_kernel_grey_levels_early", "{:.1f}"),
         ),
-        ("… with Glorot, in grey levels", "–", found("glorot", "first_kernel_grey_levels_200", "{:.1f}")),
+        ("… with Glorot, in grey levels", "–", found("glorot", "first_kernel_grey_levels_early", "{:.1f}")),
         (
             "filters that stay exactly 0 when started from 0 (of 32)",
             "“does change”",
-            found("normal, first kernel zeros", "kernels_exactly_zero_200", "{:.0f}"),
+            found("normal, first kernel zeros", "kernels_exactly_zero_early", "{:.0f}"),
         ),
         ("accuracy, N(0, 1), 1 562 steps", "0.9727 on 256 images", found("normal", *accuracy)),
         ("accuracy, N(0, 1), first layer frozen", "“do we need it?”", found("normal, first layer frozen", *accuracy)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from course_utils import experiments, runtime
+from course_utils.runtime import SettingsError
 
 
 def run(
@@ -20,6 +21,8 @@ def run(
 ) -> None:
     """Run a named experiment; finished rows are saved at once and kept when the command is run again."""
     experiments.get(name)
+    if seed_base + seeds > 2**31:
+        raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
     if size:
         os.environ["COURSE_SIZE"] = size  # the one channel through which a size reaches a run
         runtime.size()

@@ -18,6 +18,7 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -52,16 +53,28 @@ def load_result(name: str) -> dict[str, Any]:
     if not path.exists():
         raise DataError(f"{path}: no such result; make it with 'course run {name} --size full'")
     result = _read(path)
+    if "source_sha256" not in result:
+        raise DataError(f"{path}: found no 'source_sha256', expected the hash of the experiment's source")
     result["stale"] = result["source_sha256"] != source_hash(name)
     return result
 
 
 def values(result: dict[str, Any], row: str, value: str) -> list[float]:
     """One measured value of one row, a number per seed, in the order of the seeds. Raises KeyError when not measured."""
-    found = [r["measured"][value] for r in result["rows"] if r["row"] == row]
+    found = [r["measured"][value] for r in sorted(result["rows"], key=lambda r: r["seed"]) if r["row"] == row]
     if not found:
         raise KeyError(f"row {row!r} is not in the result of {result['experiment']!r}")
     return found
+
+
+def ranges(result: dict[str, Any], row: str, value: str, form: str = "{:.3g}") -> str:
+    """One measured value over the seeds as ``smallest – largest``; ``–`` where the row was not measured for it."""
+    try:
+        numbers = values(result, row, value)
+    except KeyError:
+        return "–"
+    low, high = form.format(min(numbers)), form.format(max(numbers))
+    return low if low == high else f"{low} – {high}"
 
 
 def run(
@@ -72,12 +85,13 @@ def run(
     out: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Run an experiment for each seed and write its JSON; rows already in the file from the same source are kept.
+    """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept.
 
-    The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the JSON.
-    Raises SettingsError for an unknown experiment or row.
+    Each finished row is saved at once, in ``NAME.partial.json`` beside the result; the result itself is replaced when
+    all rows are there. The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the
+    JSON. Raises SettingsError for an unknown experiment or row, or a folder that cannot be written.
     """
-    module, seeds = get(name), list(seeds)
+    module, seeds, only = get(name), list(seeds), list(only)
     base = runtime.start(quiet=True)
     rows = list(module.rows(base.size))
     for row in only:
@@ -85,14 +99,22 @@ def run(
             raise SettingsError(nearest(row, rows, f"row of {name}"))
     path = out or result_path(name, base.size)
     result = _fresh(name, base)
-    if path.exists():
-        old = _read(path)
-        same = all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device"))
-        result["rows"] = old["rows"] if same else []
-        progress(
-            f"{path.name}: " + (f"{len(old['rows'])} finished rows kept" if same else "another set-up; starting afresh")
-        )
+    partial = path.with_suffix(".partial.json")
+    for place in (partial, path):
+        if place.exists():
+            old = _read(place)
+            if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
+                result["rows"] = old["rows"]
+                progress(f"{place.name}: {len(old['rows'])} finished rows kept")
+                break
+            progress(f"{place.name}: made with another set-up; not continued")
     done = {(r["row"], r["seed"]) for r in result["rows"]}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written ({error.strerror})") from error
     for seed in seeds:
         for row in only or rows:
             if (row, seed) in done:
@@ -107,12 +129,31 @@ def run(
                 {"row": row, "seed": seed, "measured": measured, "seconds": round(time.time() - began, 1)}
             )
             result["seeds"] = sorted({r["seed"] for r in result["rows"]})
-            result["command"] = (
-                f"course run {name} --size {base.size.name} --seeds {len(result['seeds'])} --seed-base {min(result['seeds'])}"
-            )
-            runtime.write_text_atomically(path, runtime.to_json(result))
+            result["command"] = _commands(name, base.size, result["rows"], rows)
+            runtime.write_text_atomically(partial, runtime.to_json(result))
             progress(f"{row} · seed {seed} · {time.time() - began:.0f} s")
+    if partial.exists():
+        partial.replace(path)
     return path
+
+
+def _commands(name: str, size: runtime.Size, done: list[dict], rows: list[str]) -> str:
+    """The commands that would make these rows: one a stretch of seeds for which the same rows were run."""
+    by_seed: dict[int, set[str]] = {}
+    for r in done:
+        by_seed.setdefault(r["seed"], set()).add(r["row"])
+    stretches: list[list[int]] = []
+    for seed in sorted(by_seed):
+        if stretches and stretches[-1][-1] == seed - 1 and by_seed[seed - 1] == by_seed[seed]:
+            stretches[-1].append(seed)
+        else:
+            stretches.append([seed])
+    commands = []
+    for seeds in stretches:
+        some = [row for row in rows if row in by_seed[seeds[0]]]
+        only = "" if some == rows else f" --rows '{'; '.join(some)}'"
+        commands.append(f"course run {name} --size {size.name} --seeds {len(seeds)} --seed-base {seeds[0]}{only}")
+    return " && ".join(commands)
 
 
 def _fresh(name: str, base: Run) -> dict[str, Any]:
@@ -145,7 +186,10 @@ def source_hash(name: str) -> str:
     digest = hashlib.sha256()
     for source in (f"course_utils.experiments.{name}", *get(name).SOURCES):
         module, _, function = source.partition(":")
-        spec = importlib.util.find_spec(module)
+        try:
+            spec = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            spec = None
         if spec is None or spec.origin is None:
             raise SettingsError(f"experiment {name!r} names a source that does not exist: {module}")
         digest.update(_code_of(Path(spec.origin).read_text(encoding="utf-8"), function).encode())
@@ -164,11 +208,17 @@ def _code_of(text: str, function: str = "") -> str:
     return repr(_essence(tree))
 
 
-def _essence(node: object) -> object:
+def _essence(node: object, in_text: bool = False) -> object:
     """A syntax tree as nested lists that come out the same on every Python version (``ast.dump`` and ``unparse`` do not)."""
     if isinstance(node, ast.AST):
-        filled = [_essence(value) for _, value in ast.iter_fields(node) if value is not None and value != []]
-        return [type(node).__name__, *filled]
+        filled = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return [
+            type(node).__name__,
+            *([name, _essence(value, isinstance(node, ast.JoinedStr))] for name, value in filled),
+        ]
     if isinstance(node, list):
-        return [_essence(item) for item in node]
+        # Python 3.12 ends a format that holds a field with an empty text
+        return [
+            _essence(item) for item in node if not (in_text and isinstance(item, ast.Constant) and item.value == "")
+        ]
     return repr(node)

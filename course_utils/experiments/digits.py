@@ -58,8 +58,13 @@ def scaled(x: np.ndarray) -> np.ndarray:
     return x.astype("float32") / 255
 
 
-def measure(row: str, run: Run) -> dict[str, float]:
-    """Start values, movement after 200 steps and test accuracy of one variant."""
+def measure(row: str, run: Run) -> dict[str, float | None]:
+    """Start values, movement of the first layer and test accuracy of one variant.
+
+    Keys ending in ``_early`` are taken after 200 steps, in ``_end`` after 1 562 (full budget); fewer at other budgets.
+    Losses in nats, gradients and changes as rms, pictures in grey levels of 255, accuracies as shares with their
+    Wilson interval; None where a quantity does not exist (spread of a kernel that starts as zeros).
+    """
     arguments, rate, long = VARIANTS[row]
     data = _data(run.size)
     first, second = run.size.by_budget(smoke=(2, 4), lesson=(60, 120), full=(200, 1562))
@@ -72,11 +77,11 @@ def measure(row: str, run: Run) -> dict[str, float]:
         **_rms_gradients(model, scaled(x0), y0),
     }
     _train(model, data, run.seed, 0, first)
-    measured |= _movement(model, start, "200") | _scores(model, data, "200")
+    measured |= _movement(model, start, "early") | _scores(model, data, "early")
     if long:
         _train(model, data, run.seed, first, second)
         measured |= _movement(model, start, "end") | _scores(model, data, "end")
-    return measured | {"steps_200": first, "steps_end": second if long else first}
+    return measured | {"steps_early": first, "steps_end": second if long else first}
 
 
 def _train(model: keras.Model, data: Dataset, seed: int, start: int, stop: int) -> None:
@@ -89,17 +94,15 @@ def _rms_gradients(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str
     return {f"rms_gradient_{name}": value for name, value in found.items() if name.endswith("kernel")}
 
 
-def _movement(model: keras.Model, start: dict[str, np.ndarray], when: str) -> dict[str, float]:
+def _movement(model: keras.Model, start: dict[str, np.ndarray], when: str) -> dict[str, float | None]:
     before, after = start["conv_1/kernel"], probes.snapshot(model)["conv_1/kernel"]
-    spread = float(before.std())
-    moved = metrics.rms(after - before)
-    picture = metrics.rms(stretch(after) - stretch(before)) if spread else float("nan")
+    varied = before.std() > 0
     silent = np.abs(after).max(axis=(0, 1, 2)) == 0
     negative = start["conv_1/bias"] < 0
     return {
-        f"first_kernel_rms_change_{when}": moved,
-        f"first_kernel_change_in_std_{when}": moved / spread if spread else None,
-        f"first_kernel_grey_levels_{when}": picture if spread else None,
+        f"first_kernel_rms_change_{when}": metrics.rms(after - before),
+        f"first_kernel_change_in_std_{when}": metrics.rms(after - before) / float(before.std()) if varied else None,
+        f"first_kernel_grey_levels_{when}": metrics.rms(stretch(after) - stretch(before)) if varied else None,
         f"first_kernel_range_{when}": float(np.ptp(after)),
         f"kernels_exactly_zero_{when}": int(silent.sum()),
         f"kernels_zero_and_bias_negative_{when}": int((silent & negative).sum()),

@@ -8,23 +8,26 @@ import keras
 import numpy as np
 
 from course_utils.metrics import rms
-from course_utils.probes.weights import name_of
+from course_utils.probes.weights import names_of, untouched
 
 
 def gradients(model: keras.Model, x: np.ndarray, y: np.ndarray, *, training: bool = False) -> dict[str, np.ndarray]:
     """Gradient of the mean loss over the batch ``(x, y)`` for each trainable variable, by ``layer/name``.
 
-    Uses the loss the model was compiled with. training: whether layers such as dropout act as in training.
-    Raises ValueError when the model has no loss. Lesson 11_digits_frozen_filters.
+    Uses the loss the model was compiled with, without regularisation. training: whether layers such as dropout act as
+    in training; the model is left as it was. Raises ValueError as :func:`loss_of` does. Lesson 11_digits_frozen_filters.
     """
     loss_function = loss_of(model)
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
     by_backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
-    values = by_backend(model, x, y, loss_function, training)
-    return {
-        name_of(v): np.zeros(v.shape, np.float32) if g is None else np.array(keras.ops.convert_to_numpy(g))
-        for v, g in zip(model.trainable_variables, values, strict=True)
-    }
+    with untouched(model):
+        found = by_backend(model, x, y, loss_function, training)
+    variables = model.trainable_variables
+    values = [
+        np.zeros(v.shape, np.float32) if g is None else np.array(keras.ops.convert_to_numpy(g))
+        for v, g in zip(variables, found, strict=True)
+    ]
+    return dict(zip(names_of(variables), values, strict=True))
 
 
 def gradient_rms(model: keras.Model, x: np.ndarray, y: np.ndarray, *, training: bool = False) -> dict[str, float]:
@@ -33,10 +36,17 @@ def gradient_rms(model: keras.Model, x: np.ndarray, y: np.ndarray, *, training: 
 
 
 def loss_of(model: keras.Model) -> Callable:
-    """The loss a model was compiled with, as a function of (truth, prediction). Raises ValueError when there is none."""
+    """The loss a model was compiled with, as a function of (truth, prediction).
+
+    Raises ValueError when there is none, or when it sums over the batch: a probe speaks of the mean per example.
+    """
     given = getattr(model, "loss", None)
     if given is None:
         raise ValueError(f"model {model.name!r} has no loss: compile it first")
+    if getattr(given, "reduction", None) in ("sum", "none"):
+        raise ValueError(
+            f"model {model.name!r} has a loss with reduction {given.reduction!r}; expected a mean per example"
+        )
     return keras.losses.get(given)
 
 

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
 
 from course_utils.probes.gradients import loss_of
+from course_utils.probes.weights import untouched
 
 
-def _in_batches(function, x: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    parts = [function(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+def _watching(model: keras.Model) -> contextlib.AbstractContextManager:
+    """While measuring: no state of the model changes, and PyTorch keeps no record for gradients."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(untouched(model))
+    if keras.backend.backend() == "torch":
+        import torch
+
+        stack.enter_context(torch.no_grad())
+    return stack
+
+
+def _batches(x: np.ndarray, batch_size: int) -> Iterator[slice]:
+    if not len(x):
+        raise ValueError("no rows: a probe needs at least one")
+    return (slice(i, i + batch_size) for i in range(0, len(x), batch_size))
 
 
 def loss(model: keras.Model, x: np.ndarray, y: np.ndarray, *, training: bool = False, batch_size: int = 256) -> float:
-    """Mean loss per example over ``(x, y)``. At initialisation a K-class softmax should give about ln K.
+    """Mean loss per example over ``(x, y)``, without regularisation. At the start a K-class softmax should give about ln K.
 
-    training: whether layers such as dropout and batch norm act as in training. Lesson 11_digits_frozen_filters.
-    Raises ValueError when the model has no loss.
+    training: whether layers such as dropout and batch norm act as in training; the model is left as it was.
+    Raises ValueError for no rows, and as :func:`~course_utils.probes.gradients.loss_of` does. Lesson 10_digits_convnet.
     """
     loss_function = loss_of(model)
     total = 0.0
-    for i in range(0, len(x), batch_size):
-        rows = slice(i, i + batch_size)
-        prediction = model(keras.ops.convert_to_tensor(x[rows]), training=training)
-        value = keras.ops.mean(loss_function(keras.ops.convert_to_tensor(y[rows]), prediction))
-        total += float(keras.ops.convert_to_numpy(value)) * len(x[rows])
+    with _watching(model):
+        for rows in _batches(x, batch_size):
+            prediction = model(keras.ops.convert_to_tensor(x[rows]), training=training)
+            value = keras.ops.mean(loss_function(keras.ops.convert_to_tensor(y[rows]), prediction))
+            total += float(keras.ops.convert_to_numpy(value)) * len(x[rows])
     return total / len(x)
 
 
@@ -41,26 +55,35 @@ def activations(
 ) -> dict[str, np.ndarray]:
     """Outputs of the named layers (default: all) on ``x``, by layer name; first axis = rows of ``x``.
 
-    The model must be Sequential or functional. Raises ValueError for a layer the model does not have.
+    The model must be Sequential or functional; it is left as it was. Raises ValueError for a layer the model does not
+    have and for no rows. Lesson 11_digits_frozen_filters.
     """
     names = list(names) if names is not None else [layer.name for layer in model.layers]
+    parts = list(_activations_by_batch(model, x, names, training, batch_size))
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _activations_by_batch(
+    model: keras.Model, x: np.ndarray, names: list[str], training: bool = False, batch_size: int = 256
+) -> Iterator[dict[str, np.ndarray]]:
     watcher = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
-
-    def outputs(rows: np.ndarray) -> list[np.ndarray]:
-        values = watcher(keras.ops.convert_to_tensor(rows), training=training)
-        return [keras.ops.convert_to_numpy(v) for v in (values if isinstance(values, list | tuple) else [values])]
-
-    return dict(zip(names, _in_batches(outputs, x, batch_size), strict=True))
+    with _watching(model):
+        for rows in _batches(x, batch_size):
+            values = watcher(keras.ops.convert_to_tensor(x[rows]), training=training)
+            values = values if isinstance(values, list | tuple) else [values]
+            yield {name: keras.ops.convert_to_numpy(v) for name, v in zip(names, values, strict=True)}
 
 
 def dead_units(model: keras.Model, x: np.ndarray, name: str) -> np.ndarray:
     """Which units (last axis) of layer ``name`` are never positive on any row and place of ``x``: booleans ``(units,)``.
 
-    For a ReLU layer a unit that is dead on the whole training set gets no gradient and stays dead.
+    For a ReLU layer a unit that is dead on the whole training set gets no gradient and stays dead. Memory: one batch.
     Lesson 11_digits_frozen_filters.
     """
-    values = activations(model, x, [name])[name]
-    return values.max(axis=tuple(range(values.ndim - 1))) <= 0
+    largest = [
+        part[name].max(axis=tuple(range(part[name].ndim - 1))) for part in _activations_by_batch(model, x, [name])
+    ]
+    return np.max(largest, axis=0) <= 0
 
 
 def dropped_share(model: keras.Model, x: np.ndarray, name: str) -> float:
@@ -70,16 +93,20 @@ def dropped_share(model: keras.Model, x: np.ndarray, name: str) -> float:
     """
     layer = model.get_layer(name)
     watcher = keras.Model(model.inputs, layer.input)
-    entering = watcher(keras.ops.convert_to_tensor(x), training=False)
-    leaving = keras.ops.convert_to_numpy(layer(entering, training=True))
-    alive = keras.ops.convert_to_numpy(entering) != 0
-    if not alive.any():
+    alive = dropped = 0
+    with _watching(model):
+        for rows in _batches(x, 256):
+            entering = watcher(keras.ops.convert_to_tensor(x[rows]), training=False)
+            leaving = keras.ops.convert_to_numpy(layer(entering, training=True))
+            live = keras.ops.convert_to_numpy(entering) != 0
+            alive, dropped = alive + live.sum(), dropped + (leaving[live] == 0).sum()
+    if not alive:
         raise ValueError(f"only zeros enter layer {name!r}: no share to measure")
-    return float(np.mean(leaving[alive] == 0))
+    return float(dropped / alive)
 
 
 def train_inference_gap(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Mean loss on the same rows with layers acting as in training, as in inference, and the difference."""
+    """Mean loss on the same rows with layers acting as in training, as in inference, and the difference. Lesson 10_digits_convnet."""
     in_training, in_inference = loss(model, x, y, training=True), loss(model, x, y, training=False)
     return {"training": in_training, "inference": in_inference, "gap": in_training - in_inference}
 
@@ -89,7 +116,7 @@ def constant_baselines(y: np.ndarray) -> dict[str, float]:
 
     Integer labels ``(N,)``: ``accuracy`` of always naming the commonest class, and ``cross_entropy`` (nats) of always
     answering with the class shares. Real targets ``(N, …)``: mean squared error of always answering ``zero`` or the ``mean``.
-    Raises ValueError for no rows.
+    Raises ValueError for no rows. Lesson 10_digits_convnet.
     """
     y = np.asarray(y)
     if not len(y):

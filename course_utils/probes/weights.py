@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -10,14 +11,31 @@ import numpy as np
 from course_utils.metrics import rms
 
 
-def name_of(variable: keras.Variable) -> str:
-    """``layer/kernel``: the last two parts of a variable's path, which name it within one model."""
-    return "/".join(variable.path.split("/")[-2:])
+def names_of(variables: Iterable[keras.Variable]) -> list[str]:
+    """A name for each variable: ``layer/kernel``, or its full path where two variables would share that."""
+    paths = [variable.path for variable in variables]
+    short = ["/".join(path.split("/")[-2:]) for path in paths]
+    return [path if short.count(name) > 1 else name for name, path in zip(short, paths, strict=True)]
 
 
 def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
     """A copy of every weight of ``model``, trainable or not, by ``layer/name``. Lesson 11_digits_frozen_filters."""
-    return {name_of(v): np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
+    values = [np.array(keras.ops.convert_to_numpy(v)) for v in model.weights]
+    return dict(zip(names_of(model.weights), values, strict=True))
+
+
+@contextlib.contextmanager
+def untouched(model: keras.Model) -> Iterator[None]:
+    """Put back, at the end, what a call in training mode changes: moving statistics and the states of random layers.
+
+    So that measuring a run does not change it.
+    """
+    kept = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def relative_change(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> dict[str, float]:

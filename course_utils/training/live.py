@@ -46,8 +46,12 @@ class LiveCurve(keras.callbacks.Callback):
         self._last_drawn = time.monotonic()
         figure, ax = plt.subplots(figsize=(6, 2.6))
         plotting.curve(self.steps, self.values, ax=ax, label=self.name, level=self.level)
-        title = f"{self.name} {self.values[-1]:.3g} at step {self._step}" if self.values else "no value logged yet"
-        ax.set(xlabel="training step", ylabel=f"{self.name} (mean over the epoch)", title=title)
+        title = (
+            f"{self.name} so far, on average: {self.values[-1]:.3g} after {self._step} steps"
+            if self.values
+            else "no value logged yet"
+        )
+        ax.set(xlabel="training step", ylabel=f"{self.name} (running mean)", title=title)
         if self._handle is None:
             self._handle = display(figure, display_id=True)
         else:

@@ -1,0 +1,447 @@
+"""Named long runs: rows are saved one by one, a killed run goes on, and results say what they were made with."""
+
+import ast
+import json
+import math
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from course_utils import experiments, runtime
+from course_utils.runtime import DataError, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(tmp_path, monkeypatch):
+    """Reduced size, no data needed, and results in a folder of the test."""
+    monkeypatch.setenv("COURSE_SIZE", "reduced")
+    for name in ("COURSE_SEED", "COURSE_DATA"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """An experiment of three rows that notes what it was asked to measure."""
+    import keras
+
+    monkeypatch.setattr(keras.utils, "clear_session", lambda: None)  # slow, and no model is built here
+    asked = []
+
+    def measure(row, run):
+        asked.append((row, run.seed))
+        return {"value": run.seed + 0.5, "steps": 3, "none": None}
+
+    module = SimpleNamespace(
+        TITLE="a tiny experiment", SOURCES=(), rows=lambda size: ["one", "two, longer", "three"], measure=measure
+    )
+    monkeypatch.setattr(experiments, "NAMES", ("tiny",))
+    monkeypatch.setattr(experiments, "get", lambda name: module)
+    monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-1")
+    module.asked = asked
+    return module
+
+
+def run(path, seeds=(0,), **more):
+    """Run the tiny experiment; gives what it said."""
+    said = []
+    assert experiments.run("tiny", seeds=seeds, out=path, progress=said.append, **more) == path
+    return said
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def rows_of(path):
+    return [(row["row"], row["seed"]) for row in read(path)["rows"]]
+
+
+# --------------------------------------------------------------------------------------------------- running
+
+
+def test_a_result_says_how_and_on_what_it_was_made(tiny, tmp_path):
+    run(tmp_path / "tiny.json", seeds=(3, 4))
+    result, base = read(tmp_path / "tiny.json"), runtime.current()
+    assert result["experiment"] == "tiny"
+    assert result["size"] == {"data": "stand-in", "network": "small", "budget": "lesson"}
+    assert (result["backend"], result["device"]) == (base.backend, base.device)
+    assert result["versions"] == base.versions
+    assert result["seeds"] == [3, 4]
+    assert result["source_sha256"] == "hash-1"
+    assert result["command"] == "course run tiny --size reduced --seeds 2 --seed-base 3"
+    assert result["rows"][0]["measured"] == {"value": 3.5, "steps": 3, "none": None}
+    assert tiny.asked == rows_of(tmp_path / "tiny.json")
+    assert len(tiny.asked) == 6
+
+
+def test_each_finished_row_is_saved_at_once(tiny, tmp_path):
+    path, measure, on_disk = tmp_path / "tiny.json", tiny.measure, []
+
+    def watched(row, base):
+        on_disk.append(len(rows_of(path)) if path.exists() else 0)
+        return measure(row, base)
+
+    tiny.measure = watched
+    run(path)
+    assert on_disk == [0, 1, 2]
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tiny, tmp_path):
+    path, measure = tmp_path / "tiny.json", tiny.measure
+
+    def killed(row, base):
+        if row == "three":
+            raise KeyboardInterrupt
+        return measure(row, base)
+
+    tiny.measure = killed
+    with pytest.raises(KeyboardInterrupt):
+        run(path)
+    assert rows_of(path) == [("one", 0), ("two, longer", 0)]
+    tiny.measure = measure
+    tiny.asked.clear()
+    said = run(path)
+    assert tiny.asked == [("three", 0)]
+    assert rows_of(path) == [("one", 0), ("two, longer", 0), ("three", 0)]
+    assert "2 finished rows kept" in said[0]
+
+
+def test_a_finished_run_is_not_run_again(tiny, tmp_path):
+    run(tmp_path / "tiny.json")
+    before = (tmp_path / "tiny.json").read_bytes()
+    tiny.asked.clear()
+    run(tmp_path / "tiny.json")
+    assert tiny.asked == []
+    assert (tmp_path / "tiny.json").read_bytes() == before
+
+
+def test_more_seeds_are_added_to_those_that_are_there(tiny, tmp_path):
+    run(tmp_path / "tiny.json", seeds=[0])
+    tiny.asked.clear()
+    run(tmp_path / "tiny.json", seeds=[0, 1])
+    assert [seed for _, seed in tiny.asked] == [1, 1, 1]
+    assert read(tmp_path / "tiny.json")["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize("change", ["source", "size", "backend", "device", "versions"])
+def test_a_changed_set_up_starts_afresh(tiny, tmp_path, monkeypatch, change):
+    path = tmp_path / "tiny.json"
+    run(path)
+    tiny.asked.clear()
+    if change == "source":
+        monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-2")
+    elif change == "size":
+        monkeypatch.setenv("COURSE_SIZE", "reduced,budget=smoke")
+    else:
+        path.write_text(json.dumps(read(path) | {change: "another"}), encoding="utf-8")
+    said = run(path)
+    assert len(tiny.asked) == 3
+    assert len(rows_of(path)) == 3
+    assert "starting afresh" in said[0]
+    assert read(path)["source_sha256"] == experiments.source_hash("tiny")
+
+
+def test_starting_afresh_keeps_the_old_result_until_a_row_is_done(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "tiny.json"
+    run(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-2")
+
+    def fails(row, base):
+        raise MemoryError
+
+    tiny.measure = fails
+    with pytest.raises(MemoryError):
+        run(path)
+    assert path.read_bytes() == before
+
+
+def test_each_row_starts_from_its_own_seed_whatever_ran_before(tiny, tmp_path):
+    import keras
+
+    def measure(row, base):
+        return {"drawn": float(keras.ops.convert_to_numpy(keras.random.uniform(())))}
+
+    tiny.measure = measure
+    run(tmp_path / "all.json", seeds=[0, 1])
+    run(tmp_path / "one.json", seeds=[1], only=["three"])
+    drawn = {(row["row"], row["seed"]): row["measured"]["drawn"] for row in read(tmp_path / "all.json")["rows"]}
+    [alone] = read(tmp_path / "one.json")["rows"]
+    assert alone["measured"]["drawn"] == drawn["three", 1] != drawn["three", 0]
+
+
+def test_only_the_rows_asked_for_are_measured(tiny, tmp_path):
+    run(tmp_path / "tiny.json", only=["two, longer"])
+    assert tiny.asked == [("two, longer", 0)]
+
+
+def test_an_unknown_row_suggests_the_nearest_and_writes_nothing(tiny, tmp_path):
+    with pytest.raises(SettingsError, match="unknown row of tiny 'thre'; did you mean 'three'"):
+        run(tmp_path / "tiny.json", only=["one", "thre"])
+    assert tiny.asked == []
+    assert not (tmp_path / "tiny.json").exists()
+
+
+def test_an_unknown_experiment_suggests_the_nearest():
+    with pytest.raises(SettingsError, match="unknown experiment 'digts'; did you mean 'digits'"):
+        experiments.get("digts")
+
+
+def seeds_of(command):
+    """All seeds that the noted command, or commands, would run."""
+    found = re.findall(r"--seeds (\d+) --seed-base (\d+)", command)
+    return sorted({seed for count, first in found for seed in range(int(first), int(first) + int(count))})
+
+
+def test_the_noted_command_would_run_the_noted_seeds(tiny, tmp_path):
+    for seeds in ([0], [5], [6]):
+        run(tmp_path / "tiny.json", seeds=seeds)
+    result = read(tmp_path / "tiny.json")
+    assert result["seeds"] == [0, 5, 6]
+    assert seeds_of(result["command"]) == [0, 5, 6]
+
+
+def test_the_noted_command_names_the_rows_when_not_all_were_run(tiny, tmp_path):
+    run(tmp_path / "tiny.json", only=["two, longer"])
+    assert re.search(r"--rows ['\"]two, longer['\"]", read(tmp_path / "tiny.json")["command"])
+    run(tmp_path / "tiny.json")
+    assert "--rows" not in read(tmp_path / "tiny.json")["command"]
+
+
+def test_a_number_that_is_not_finite_is_saved_as_null(tiny, tmp_path):
+    tiny.measure = lambda row, base: {"loss": math.nan, "worst": math.inf}
+    run(tmp_path / "tiny.json", only=["one"])
+
+    def refuse(word):
+        raise AssertionError(f"{word} is not JSON")
+
+    text = (tmp_path / "tiny.json").read_text(encoding="utf-8")
+    [row] = json.loads(text, parse_constant=refuse)["rows"]
+    assert row["measured"] == {"loss": None, "worst": None}
+
+
+# --------------------------------------------------------------------------------------------------- reading
+
+UNREADABLE = {
+    "nothing": b"",
+    "cut JSON": b'{"rows": [{"row": "on',
+    "a list": b"[]",
+    "no rows": b'{"seeds": []}',
+    "rows of another kind": b'{"rows": 3}',
+    "another encoding": "{größe".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_an_unreadable_result_is_named_and_not_written_over(tiny, tmp_path, what):
+    path = tmp_path / "tiny.json"
+    path.write_bytes(UNREADABLE[what])
+    with pytest.raises(DataError) as raised:
+        run(path)
+    assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
+    assert path.read_bytes() == UNREADABLE[what]
+    assert tiny.asked == []
+
+
+@pytest.mark.parametrize("what", [*UNREADABLE, "no hash"])
+def test_a_result_that_cannot_be_loaded_is_named(tiny, tmp_path, monkeypatch, what):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    (tmp_path / "tiny.json").write_bytes((UNREADABLE | {"no hash": b'{"rows": []}'})[what])
+    with pytest.raises(DataError) as raised:
+        experiments.load_result("tiny")
+    assert str(raised.value).startswith(f"{tmp_path / 'tiny.json'}: ") and "\n" not in str(raised.value)
+
+
+def test_a_missing_result_says_how_to_make_it(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    with pytest.raises(DataError, match="course run tiny --size full"):
+        experiments.load_result("tiny")
+
+
+def test_a_result_is_stale_once_its_source_has_changed(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    run(tmp_path / "tiny.json")
+    assert experiments.load_result("tiny")["stale"] is False
+    monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-2")
+    assert experiments.load_result("tiny")["stale"] is True
+
+
+def test_values_come_in_the_order_of_the_seeds(tiny, tmp_path):
+    for seeds in ([2], [0, 1]):
+        run(tmp_path / "tiny.json", seeds=seeds)
+    result = read(tmp_path / "tiny.json")
+    by_seed = {row["seed"]: row["measured"]["value"] for row in result["rows"] if row["row"] == "one"}
+    assert experiments.values(result, "one", "value") == [by_seed[seed] for seed in result["seeds"]]
+
+
+@pytest.mark.parametrize(("row", "value"), [("four", "value"), ("one", "valeu")])
+def test_a_value_that_was_not_measured_is_an_error(tiny, tmp_path, row, value):
+    run(tmp_path / "tiny.json")
+    with pytest.raises(KeyError):
+        experiments.values(read(tmp_path / "tiny.json"), row, value)
+
+
+def test_only_full_results_have_the_plain_name():
+    assert experiments.result_path("tiny").name == "tiny.json"
+    names = {experiments.result_path("tiny", size).name for size in (runtime.FULL, runtime.REDUCED, runtime.Size())}
+    assert names == {"tiny.json", "tiny-reduced.json"}
+
+
+# ------------------------------------------------------------------------------------------- hash of the code
+
+CODE = '''
+"""What it does."""
+import numpy as np
+
+class Thing:
+    """A thing."""
+
+    def method(self, x, *, rate=0.5):
+        """Do it."""
+        return np.mean(x[1:] * rate)
+
+def other(x):
+    # a comment
+    return x
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# a comment", "# another comment"),
+        ("    # a comment\n", ""),
+        ('"""What it does."""', '"""What it really does."""'),
+        ('    """A thing."""\n', ""),
+        ('        """Do it."""\n', ""),
+        ("x[1:] * rate", "x[1:]*(rate)"),
+        ("x[1:] * rate", "x[\n            1:\n        ] * rate"),
+        ("rate=0.5", "rate=.5"),
+        ("\n\ndef other", "\n\n\n\ndef other"),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(old, new):
+    assert old in CODE
+    assert experiments._code_of(CODE.replace(old, new)) == experiments._code_of(CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("rate=0.5", "rate=0.6"),
+        ("x[1:] * rate", "x[1:] + rate"),
+        ("x[1:] * rate", "x[:1] * rate"),
+        ("x[1:] * rate", "x[::1] * rate"),
+        ("np.mean", "np.median"),
+        ("import numpy as np", "import jax.numpy as np"),
+        ("self, x, *, rate", "self, *x, rate"),
+        ("def other(x)", "def other(*x)"),
+        ("def other(x)", "def other(x=None)"),
+        ("return x\n", "return 'x'\n"),
+        ("return x\n", "yield x\n"),
+        ("return x\n", "return\n"),
+        ("class Thing:", "class Thing(dict):"),
+    ],
+)
+def test_every_change_of_the_code_counts(old, new):
+    assert old in CODE
+    assert experiments._code_of(CODE.replace(old, new)) != experiments._code_of(CODE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(*a): return a", "def f(**a): return a"),
+        ("def f(a): return a", "def f(a, /): return a"),
+        ("x[::2]", "x[:2]"),
+        ("1", "'1'"),
+        ("1", "1.0"),
+        ("True", "1"),
+        ("None", "()"),
+        ("try: f()\nexcept E: g()\nelse: h()", "try: f()\nexcept E: g()\nfinally: h()"),
+        ("if a: b()", "while a: b()"),
+        ("f(a=b)", "f(b)"),
+    ],
+)
+def test_code_that_means_something_else_has_another_hash(one, other):
+    assert experiments._code_of(one) != experiments._code_of(other)
+
+
+def test_of_a_named_function_only_its_own_code_counts():
+    one = "def f(x):\n    return x\n\ndef g(x):\n    return 1\n"
+    assert experiments._code_of(one, "f") == experiments._code_of(one.replace("1", "2"), "f")
+    assert experiments._code_of(one, "g") != experiments._code_of(one.replace("1", "2"), "g")
+    with pytest.raises(SettingsError, match="function 'h'"):
+        experiments._code_of(one, "h")
+
+
+def test_an_f_string_has_the_same_hash_on_every_python():
+    """Python 3.12 ends a format that holds a field, as in f'{a:>{w}}', with an empty text; 3.11 and 3.13 do not."""
+    tree = ast.parse("f'{a:>{w}}'")
+    spec = tree.body[0].value.values[0].format_spec
+    spec.values = [part for part in spec.values if not (isinstance(part, ast.Constant) and part.value == "")]
+    without = experiments._essence(tree)
+    spec.values.append(ast.Constant(value=""))
+    assert experiments._essence(tree) == without
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """Let an experiment name the given sources."""
+
+    def use(*names):
+        monkeypatch.setattr(experiments, "get", lambda name: SimpleNamespace(SOURCES=names))
+
+    return use
+
+
+def test_a_further_source_changes_the_hash(sources):
+    sources()
+    alone = experiments.source_hash("digits")
+    sources("course_utils.metrics:rms")
+    assert re.fullmatch("[0-9a-f]{64}", alone)
+    assert experiments.source_hash("digits") != alone
+
+
+@pytest.mark.parametrize("name", ["course_utils.nothing", "course_utils.nothing.below", "course_utils.metrics:nothing"])
+def test_a_source_that_does_not_exist_is_named(sources, name):
+    sources(name)
+    with pytest.raises(SettingsError, match="nothing"):
+        experiments.source_hash("digits")
+
+
+# ---------------------------------------------------------------------------------------- the real experiments
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_every_source_of_an_experiment_resolves(name):
+    assert experiments.get(name).SOURCES
+    assert re.fullmatch("[0-9a-f]{64}", experiments.source_hash(name))
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_a_committed_result_says_what_it_stands_on(name):
+    if not experiments.result_path(name).exists():
+        pytest.skip(f"results/{name}.json is not there")
+    result = experiments.load_result(name)
+    assert result["size"] == {"data": "real", "network": "documented", "budget": "full"}
+    assert result["device"] and result["backend"] in runtime.BACKENDS
+    assert {"python", "keras", "numpy", result["backend"]} <= result["versions"].keys()
+    assert result["seeds"] and seeds_of(result["command"]) == result["seeds"]
+    assert result["command"].startswith(f"course run {name} --size full")
+    assert re.fullmatch("[0-9a-f]{64}", result["source_sha256"])
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
+    if not experiments.result_path(name).exists():
+        pytest.skip(f"results/{name}.json is not there")
+    result = experiments.load_result(name)
+    found = {(row["row"], row["seed"]) for row in result["rows"]}
+    assert found == {(row, seed) for row in experiments.get(name).rows(runtime.FULL) for seed in result["seeds"]}
+    assert len(found) == len(result["rows"])
+    for row in result["rows"]:
+        assert row["measured"]
+        for value in row["measured"].values():
+            assert value is None or math.isfinite(value)
