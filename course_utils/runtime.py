@@ -60,12 +60,8 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
     """One line that says ``name`` is unknown, suggests the nearest known name and lists the rest."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return (
-        f"unknown {what} {name!r}{hint} Known: {', '.join(known)}"
-        if hint
-        else f"unknown {what} {name!r}. Known: {', '.join(known)}"
-    )
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    return f"unknown {what} {name!r}{hint} Known: {', '.join(known)}"
 
 
 # ---------------------------------------------------------------------------------------------------- size
@@ -154,8 +150,14 @@ def size() -> Size:
 
 
 def repo_root() -> Path:
-    """The checkout: the folder that holds ``notebooks/``, ``results/`` and this package."""
-    return Path(__file__).resolve().parent.parent
+    """The checkout: the folder that holds ``notebooks/``, ``results/`` and this package.
+
+    Raises SettingsError when the package was installed without its checkout.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "notebooks").is_dir():
+        raise SettingsError(f"{root}: no notebooks/ here; install the course from its checkout: pip install -e .")
+    return root
 
 
 def lessons_dir() -> Path:
@@ -184,6 +186,24 @@ def data_root() -> Path:
     if not os.access(root, os.R_OK | os.X_OK):
         raise SettingsError(f"COURSE_DATA={asked}: the folder cannot be read by this user")
     return root
+
+
+def choose_size(text: str) -> None:
+    """Set the size of this process and of those it starts, as ``COURSE_SIZE`` would. Raises SettingsError."""
+    parse_size(text)
+    os.environ["COURSE_SIZE"] = text
+
+
+def environment(scratch: Path, **settings: str) -> dict[str, str]:
+    """This process's environment with other settings, for a kernel or program that it starts.
+
+    Where the home folder cannot be written, Jupyter and Matplotlib keep their files in ``scratch`` instead.
+    """
+    result = {**os.environ, **settings}
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # noqa: PTH111 – bears a user without a home
+        for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
+            result.setdefault(name, str(scratch / name.lower()))
+    return result
 
 
 def verdict_log() -> Path | None:
@@ -217,13 +237,12 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def backend_name() -> str:
-    """The backend Keras will use: ``KERAS_BACKEND``, else what Keras was configured with.
+    """The backend Keras uses, if it is loaded, or will use: ``KERAS_BACKEND``, else TensorFlow (``keras.json`` is not asked).
 
     Raises SettingsError for a name Keras 3 does not train with.
     """
-    if "keras" in sys.modules:
-        return sys.modules["keras"].backend.backend()
-    asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    loaded = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
+    asked = loaded or os.environ.get("KERAS_BACKEND") or "tensorflow"
     if asked not in BACKENDS:
         raise SettingsError(f"KERAS_BACKEND={asked}: " + nearest(asked, BACKENDS, "backend"))
     return asked
@@ -258,9 +277,14 @@ def describe_devices(devices: Iterable[tuple[str, str]]) -> str:
 
 
 def device_advice(devices: Iterable[tuple[str, str]]) -> str | None:
-    """What to do when there is no GPU, or None where there is one."""
+    """What to do when there is no GPU, or None where there is one. On the GPU kernel: what the backend said while loading."""
     if any(kind == "gpu" for kind, _ in devices):
         return None
+    if os.environ.get("COURSE_KERNEL") == "gpu":
+        said = "\n".join(line for line in _held_messages if re.search("cuda|gpu", line, re.IGNORECASE))
+        return "this is the GPU kernel, but no GPU answers; is the NVIDIA driver there (nvidia-smi)?" + (
+            f"\n{said}" if said else ""
+        )
     return "no GPU seen: fine for the reduced size. With an NVIDIA card: 'make gpu-kernel', then choose Kernel > Change Kernel."
 
 
@@ -319,6 +343,7 @@ def seed() -> int:
 
 
 _cost_at_start: dict[str, float] = {}
+_held_messages: list[str] = []
 _current: list[Run] = []
 
 
@@ -331,12 +356,12 @@ def start(*, quiet: bool = False) -> Run:
     """Begin a run: seed Python, NumPy and the backend, set GPU memory growth, say what the run stands on.
 
     The first line of every lesson. It may be called again, to start over from the same seed.
-    How training data are shuffled is decided in one other place, ``training.ShuffledBatches``.
+    How training data are shuffled is decided in one other place, ``training.shuffled_batches``.
 
     Raises SettingsError for a wrong ``COURSE_SIZE``, ``COURSE_SEED``, ``COURSE_DATA`` or ``KERAS_BACKEND``.
     """
     data_root()
-    backend = backend_name()
+    chosen_size, chosen_seed, backend = size(), seed(), backend_name()
     if importlib.util.find_spec(backend) is None:
         raise SettingsError(f"KERAS_BACKEND={backend}: the package {backend!r} is not installed in this environment")
     os.environ["KERAS_BACKEND"] = backend
@@ -344,8 +369,8 @@ def start(*, quiet: bool = False) -> Run:
         import keras
 
         devices = list_devices(backend)
-    keras.utils.set_random_seed(seed())
-    run = Run(size(), seed(), backend, describe_devices(devices), versions())
+    keras.utils.set_random_seed(chosen_seed)
+    run = Run(chosen_size, chosen_seed, backend, describe_devices(devices), versions())
     if not quiet:
         print(run)
         if advice := device_advice(devices):
@@ -358,6 +383,9 @@ def start(*, quiet: bool = False) -> Run:
 @contextlib.contextmanager
 def _start_up_messages_held_back() -> Iterator[None]:
     """Keep what a backend's C++ side writes to standard error while it loads; show it only when loading fails."""
+    if sys.stderr is None:  # a program without a console, as pythonw on Windows
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, contextlib.ExitStack() as restore:
         kept = os.dup(2)
@@ -371,6 +399,8 @@ def _start_up_messages_held_back() -> Iterator[None]:
             held.seek(0)
             sys.stderr.write(held.read().decode(errors="replace"))
             raise
+        held.seek(0)
+        _held_messages.extend(held.read().decode(errors="replace").splitlines())
 
 
 def cost() -> dict[str, float]:
@@ -397,9 +427,9 @@ def peak_memory_gb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
-def to_json(value: Any) -> str:
-    """JSON as the course writes it: sorted nowhere, indented, one newline at the end, NumPy numbers turned into plain ones."""
-    return json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def to_json(value: Any, indent: int | None = 1) -> str:
+    """JSON as the course writes it: keys in their order, one newline at the end, NumPy numbers made plain, NaN as null."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:
@@ -424,6 +454,8 @@ def _plain(value: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------ kernel of a GPU
 
+#: What the GPU kernel's specification sets; COURSE_KERNEL lets a run say that a GPU was meant to be there.
+GPU_KERNEL_ENVIRONMENT = {**GPU_ENVIRONMENT, "COURSE_KERNEL": "gpu"}
 GPU_KERNEL_NAME = "why-wont-it-learn-gpu"
 GPU_KERNEL_DISPLAY_NAME = "Why won't it learn? (GPU)"
 

@@ -12,6 +12,11 @@ from course_utils import experiments, runtime
 from course_utils.runtime import DataError, SettingsError
 
 
+def partial_of(path):
+    """Where the rows of a run that is not finished lie."""
+    return path.with_suffix(".partial.json")
+
+
 @pytest.fixture(autouse=True)
 def plain_environment(tmp_path, monkeypatch):
     """Reduced size, no data needed, and results in a folder of the test."""
@@ -79,12 +84,14 @@ def test_each_finished_row_is_saved_at_once(tiny, tmp_path):
     path, measure, on_disk = tmp_path / "tiny.json", tiny.measure, []
 
     def watched(row, base):
-        on_disk.append(len(rows_of(path)) if path.exists() else 0)
+        on_disk.append(len(rows_of(partial_of(path))) if partial_of(path).exists() else 0)
+        assert not path.exists()
         return measure(row, base)
 
     tiny.measure = watched
     run(path)
     assert on_disk == [0, 1, 2]
+    assert not partial_of(path).exists()
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tiny, tmp_path):
@@ -98,7 +105,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny, tmp_path):
     tiny.measure = killed
     with pytest.raises(KeyboardInterrupt):
         run(path)
-    assert rows_of(path) == [("one", 0), ("two, longer", 0)]
+    assert rows_of(partial_of(path)) == [("one", 0), ("two, longer", 0)]
     tiny.measure = measure
     tiny.asked.clear()
     said = run(path)
@@ -138,18 +145,22 @@ def test_a_changed_set_up_starts_afresh(tiny, tmp_path, monkeypatch, change):
     said = run(path)
     assert len(tiny.asked) == 3
     assert len(rows_of(path)) == 3
-    assert "starting afresh" in said[0]
+    assert "not continued" in said[0]
     assert read(path)["source_sha256"] == experiments.source_hash("tiny")
 
 
-def test_starting_afresh_keeps_the_old_result_until_a_row_is_done(tiny, tmp_path, monkeypatch):
+def test_starting_afresh_keeps_the_old_result_until_all_rows_are_done(tiny, tmp_path, monkeypatch):
     path = tmp_path / "tiny.json"
     run(path)
     before = path.read_bytes()
     monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-2")
 
+    measure = tiny.measure
+
     def fails(row, base):
-        raise MemoryError
+        if row == "three":
+            raise MemoryError
+        return measure(row, base)
 
     tiny.measure = fails
     with pytest.raises(MemoryError):

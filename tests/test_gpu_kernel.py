@@ -21,10 +21,14 @@ def test_the_kernel_runs_this_python_with_the_settings_of_the_course(tmp_path, c
     assert spec["argv"][0] == sys.executable
     assert spec["display_name"] == "Why won't it learn? (GPU)"
     assert spec["language"] == "python"
-    assert spec["env"] == {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    assert spec["env"] == {
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "COURSE_KERNEL": "gpu",
+    }
     shown = capsys.readouterr().out
     assert str(folder) in shown
-    assert "pytest --nbmake --nbmake-kernel=why-wont-it-learn-gpu notebooks" in shown
+    assert "pytest --nbmake --nbmake-kernel=why-wont-it-learn-gpu notebooks/*.ipynb" in shown
 
 
 def test_installing_twice_replaces_the_kernel(tmp_path):

@@ -1,5 +1,6 @@
 """The student's working copy of the lessons: new versions arrive, and nothing a student wrote is ever lost."""
 
+import contextlib
 import json
 import sys
 
@@ -269,10 +270,21 @@ def test_lab_restores_a_lesson_by_number_or_name_and_opens_nothing(course, copy,
 
 def test_lab_opens_the_first_lesson_of_the_copy(course, tmp_path, monkeypatch):
     called = []
-    monkeypatch.setattr(lab.subprocess, "call", lambda command: called.append(command) or 0)
+
+    class Server(contextlib.nullcontext):
+        def __init__(self, command):
+            called.append(command)
+            super().__init__(self)
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(lab.subprocess, "Popen", Server)
+    monkeypatch.setattr(lab.signal, "signal", lambda *_: None)
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: name == "jupyterlab")
-    assert course("lab", "--folder", tmp_path / "lab")[0] == 0
+    assert course("lab", "--folder", tmp_path / "lab", "--port", "8899")[0] == 0
     [command] = called
+    assert command[-3:-1] == ["--port", "8899"]
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert command[-1] == str(tmp_path / "lab" / f"{FIRST}.ipynb")
 

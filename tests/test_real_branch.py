@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils import runtime
+from course_utils import cases, runtime
 from course_utils.cli import lessons
 from course_utils.datasets import digits
 
@@ -25,8 +25,8 @@ def test_lesson_runs_on_real_files_with_the_documented_network(lesson, data_fold
     ended = lessons.execute(lesson, environment, working_folder=tmp_path)
     assert ended.error is None
     assert ended.cost is not None
-    assert all(not verdict["judged"] for verdict in ended.verdicts)
-    assert {verdict["size"]["data"] for verdict in ended.verdicts} <= {"real"}
+    assert {verdict["id"] for verdict in ended.verdicts} == {case.id for case in cases.of_lesson(lesson)}
+    assert all(not verdict["judged"] and verdict["size"]["data"] == "real" for verdict in ended.verdicts)
     assert not list(tmp_path.iterdir()), "the lesson left files in its working folder"
 
 
@@ -38,7 +38,12 @@ def test_idx_files_serve_as_well(data_folder, tmp_path):
 
 def test_a_lesson_without_its_data_says_how_to_get_them(tmp_path):
     (tmp_path / "home").mkdir()
-    environment = {"COURSE_SIZE": "full", "COURSE_DATA": str(tmp_path), "HOME": str(tmp_path / "home")}
+    environment = {
+        "COURSE_SIZE": "full",
+        "COURSE_DATA": str(tmp_path),
+        "HOME": str(tmp_path / "home"),
+        "USERPROFILE": str(tmp_path / "home"),
+    }
     ended = lessons.execute("10_digits_convnet", environment)
     assert ended.error is not None
     assert ended.error.startswith("DataError: MNIST not found in")

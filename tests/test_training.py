@@ -1,6 +1,7 @@
 """Dealing batches and drawing the live curve, without a backend's help."""
 
 import itertools
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ def test_impossible_batches_are_refused_at_once(rows, targets, batch):
 
 def test_live_curve_keeps_every_step_and_draws_with_its_level(monkeypatch):
     shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: MagicMock())
     monkeypatch.setattr("IPython.display.display", lambda figure, display_id: shown.append(figure))
     live = LiveCurve("loss", level=("baseline", 2.3), every=1e9)
     live.on_train_begin()
@@ -58,3 +60,12 @@ def test_live_curve_keeps_every_step_and_draws_with_its_level(monkeypatch):
     assert lines[0].get_ydata().tolist() == [3.0, 2.0, 1.0]
     assert set(lines[1].get_ydata()) == {2.3}
     assert "1 after 3 steps" in shown[-1].axes[0].get_title(loc="left")
+
+
+def test_live_curve_outside_a_notebook_shows_nothing(capsys):
+    live = LiveCurve("loss", every=0)
+    live.on_train_begin()
+    live.on_train_batch_end(0, {"loss": 1.0})
+    live.on_train_end()
+    assert live.values == [1.0]
+    assert capsys.readouterr().out == ""

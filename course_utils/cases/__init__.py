@@ -4,8 +4,21 @@ The experiment itself stands in the lesson that owns the case; it measures and h
 A new case is one entry in the module of its part. First met in lesson 10_digits_convnet.
 """
 
-from course_utils.cases.judge import CaseFailed, Verdict, check, judge
+from course_utils.cases.judge import MARGIN, CaseFailed, Verdict, check, judge, passes
 from course_utils.cases.registry import Bar, Case, all_cases, get, of_lesson
 from course_utils.cases.tables import symptom_index
 
-__all__ = ["Bar", "Case", "CaseFailed", "Verdict", "all_cases", "check", "get", "judge", "of_lesson", "symptom_index"]
+__all__ = [
+    "MARGIN",
+    "Bar",
+    "Case",
+    "CaseFailed",
+    "Verdict",
+    "all_cases",
+    "check",
+    "get",
+    "judge",
+    "of_lesson",
+    "passes",
+    "symptom_index",
+]

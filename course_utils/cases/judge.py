@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from course_utils import runtime
 from course_utils.cases.registry import Case, clears, get, margin
@@ -78,6 +78,22 @@ class Verdict:
         }
 
 
+#: A statistical case must stand this many times clear of its bars, on the worst seed.
+MARGIN = 1.5
+
+
+def passes(case: Case, record: Mapping[str, Any]) -> bool:
+    """Whether a recorded verdict (:meth:`Verdict.record`) of ``case`` keeps the contract: both sides hold, statistical ones with margin.
+
+    A run that was not judged (budget ``smoke``) passes by having reached its verdict.
+    """
+    if not record["judged"]:
+        return True
+    needed = MARGIN if case.kind == "statistical" else 1.0
+    clear = record["margin"] is None or record["margin"] >= needed  # JSON has no infinity
+    return record["reproduced"] and record["fixed"] and clear
+
+
 def _sign(bar: tuple[str, float]) -> str:
     return f"{'≥' if bar[0] == '>=' else '≤'} {bar[1]:g}"
 
@@ -126,7 +142,7 @@ def judge(case_id: str, *, broken: Mapping[str, float], fixed: Mapping[str, floa
     if log := runtime.verdict_log():
         line = verdict.record() | {"judged": judged} | (run.record() if run else {})
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(runtime.to_json(line, indent=None))
     if judged and not (verdict.reproduced and verdict.fixed):
         missed = [
             f"broken {r.measure} = {r.broken:.4g}, needs {_sign(r.broken_bar)}"

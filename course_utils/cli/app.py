@@ -42,8 +42,14 @@ def options(
 
 def main() -> None:
     """Entry point: a mistake the user can mend is one clear line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a pipe on Windows would else refuse × and →
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         app()
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"course: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import importlib.util
 import secrets
 from dataclasses import asdict
 
 import typer
 
-from course_utils import cases, datasets, runtime
+from course_utils import cases, runtime
 from course_utils.cases import Case
 from course_utils.cli import lessons
-from course_utils.runtime import BACKENDS, DataError, SettingsError, nearest
+from course_utils.runtime import BACKENDS, SettingsError, nearest
 
 app = typer.Typer(help="The documented bugs: list them, read one, run one.", no_args_is_help=True)
-MARGIN = 1.5  # a statistical case must be this many times clear of its bars on the worst seed
 
 
 def describe(case: Case) -> dict:
@@ -62,7 +61,7 @@ def run_case(
     """
     wanted = list(cases.all_cases().values()) if case_ids == ["all"] else [cases.get(i) for i in case_ids]
     environment = _environment(backend, size)
-    _check_data(runtime.parse_size(environment["COURSE_SIZE"]), wanted)
+    lessons.require_data(runtime.parse_size(environment["COURSE_SIZE"]), {case.part for case in wanted})
     if (seed_base or 0) + seeds > 2**31:
         raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
     first = secrets.randbelow(2**31 - seeds) if seed_base is None else seed_base
@@ -88,22 +87,18 @@ def run_case(
     else:
         for r in results:
             print(_line(r))
-    if failed:
+    crashed = {r["error"] for r in results if r.get("error") and r.get("passed")}
+    for error in crashed if not as_json else ():
+        print(f"a lesson did not reach its end: {error}")
+    if failed or crashed:
         raise typer.Exit(1)
-
-
-def _check_data(size: runtime.Size, wanted: list[Case]) -> None:
-    """Raise now what each lesson would raise: no data folder, or no real data in it."""
-    runtime.data_root()
-    for part in {case.part for case in wanted} if size.data == "real" else ():
-        status = datasets.get(part).status()
-        if not status.found:
-            raise DataError(f"{part}: {status.detail}; {status.how_to_get}")
 
 
 def _environment(backend: str | None, size: str | None) -> dict[str, str]:
     if backend is not None and backend not in BACKENDS:
         raise SettingsError(nearest(backend, BACKENDS, "backend"))
+    if importlib.util.find_spec(backend or runtime.backend_name()) is None:
+        raise SettingsError(f"backend {backend}: the package is not installed in this environment")
     chosen = runtime.parse_size(size) if size else runtime.size()
     return {"KERAS_BACKEND": backend or runtime.backend_name(), "COURSE_SIZE": size or chosen.name}
 
@@ -119,10 +114,7 @@ def _result(case: Case, seed: int, ended: lessons.Execution) -> dict:
             "fixed": False,
             "error": ended.error or f"{ended.lesson} ended without judging {case.id}",
         }
-    needed = MARGIN if case.kind == "statistical" and verdict["judged"] else 0
-    passed = (verdict["reproduced"] and verdict["fixed"] and verdict["margin"] >= needed) or not verdict["judged"]
-    verdict["margin"] = None if math.isinf(verdict["margin"]) else verdict["margin"]
-    return {**verdict, "passed": passed, "margin_needed": needed, "error": ended.error}
+    return {"seed": seed, **verdict, "passed": cases.passes(case, verdict), "error": ended.error}
 
 
 def _line(result: dict) -> str:
@@ -131,6 +123,12 @@ def _line(result: dict) -> str:
     head = f"[{'OK' if result['passed'] else 'FAIL'}] {result['id']} · seed {result['seed']}"
     if "evidence" not in result:
         return f"{head}: {result['error']}"
-    numbers = "; ".join(f"{row['measure']} {row['broken']:.4g} → {row['fixed']:.4g}" for row in result["evidence"])
+    numbers = "; ".join(
+        f"{row['measure']} {_number(row['broken'])} → {_number(row['fixed'])}" for row in result["evidence"]
+    )
     margin = "exact" if result["margin"] is None else f"{result['margin']:.2f}×"
     return f"{head}: {numbers} (broken → fixed), margin {margin}"
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"

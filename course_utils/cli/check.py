@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
@@ -12,6 +11,9 @@ from typing import Literal
 
 import psutil
 import typer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from course_utils import __version__, datasets, runtime
 from course_utils.runtime import CourseError
@@ -67,26 +69,26 @@ def _python() -> Line:
     return Line("OK" if good else "FAIL", "python", f"{platform.python_version()} on {platform.platform()}{expected}")
 
 
-def tested_versions() -> dict[str, set[str]]:
-    """Tested versions by package, from ``constraints.txt``; several where Python versions differ."""
+def tested_versions() -> dict[str, str]:
+    """The tested version of each package on this Python and platform, from ``constraints.txt``."""
     path = runtime.repo_root() / "constraints.txt"
-    tested: dict[str, set[str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        if match := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", line):
-            tested.setdefault(match[1].lower().replace("_", "-"), set()).add(match[2])
-    return tested
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    pins = [Requirement(line.partition("#")[0]) for line in lines if "==" in line.partition("#")[0]]
+    pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
 
 
-def compare(name: str, found: str | None, tested: set[str]) -> Line:
-    """One version against the tested ones: newer or unknown is a warning, a missing needed package a failure."""
+def compare(name: str, found: str | None, tested: str | None) -> Line:
+    """One version against the tested one: another or unknown is a warning, a missing needed package a failure."""
     if found is None:
         needed = name in NEEDED
         return Line("FAIL" if needed else "OK", name, "not installed" + ("" if needed else " (optional)"))
-    if not tested:
+    if tested is None:
         return Line("WARN", name, f"{found}; no tested version recorded")
-    if found in tested:
+    if Version(found) == Version(tested):
         return Line("OK", name, found)
-    return Line("WARN", name, f"{found}; tested with {', '.join(sorted(tested))}")
+    relation = "newer" if Version(found) > Version(tested) else "older"
+    return Line("WARN", name, f"{found}, {relation} than the tested {tested}")
 
 
 def _versions() -> list[Line]:
@@ -97,7 +99,7 @@ def _versions() -> list[Line]:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found = None
-        lines.append(compare(name, found, tested.get(name, set())))
+        lines.append(compare(name, found, tested.get(canonicalize_name(name))))
     return lines
 
 
@@ -123,7 +125,11 @@ def _device() -> list[Line]:
     advice = runtime.device_advice(devices)
     return [
         Line("OK", "backend", run.backend),
-        Line("OK", "device", run.device + (f" ({advice})" if advice else "")),
+        Line(
+            "WARN" if advice and "GPU kernel" in advice else "OK",
+            "device",
+            run.device + (f" ({advice})" if advice else ""),
+        ),
         Line(
             "OK" if result.passed else "FAIL",
             "self-test",

@@ -11,9 +11,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.runtime import GPU_ENVIRONMENT, GPU_KERNEL_DISPLAY_NAME, GPU_KERNEL_NAME, SettingsError, to_json
+from course_utils.runtime import (
+    GPU_KERNEL_DISPLAY_NAME,
+    GPU_KERNEL_ENVIRONMENT,
+    GPU_KERNEL_NAME,
+    SettingsError,
+    to_json,
+)
 
-TEST_COMMAND = f"pytest --nbmake --nbmake-kernel={GPU_KERNEL_NAME} notebooks"
+TEST_COMMAND = f"pytest --nbmake --nbmake-kernel={GPU_KERNEL_NAME} notebooks/*.ipynb"
 
 
 def install_gpu_kernel(prefix: Path | None = None) -> Path:
@@ -29,7 +35,7 @@ def install_gpu_kernel(prefix: Path | None = None) -> Path:
             prefix=None if prefix is None else str(prefix),
             kernel_name=GPU_KERNEL_NAME,
             display_name=GPU_KERNEL_DISPLAY_NAME,
-            env=dict(GPU_ENVIRONMENT),
+            env=dict(GPU_KERNEL_ENVIRONMENT),
         )
     except OSError as error:
         place = error.filename or prefix or "the user's Jupyter folder"

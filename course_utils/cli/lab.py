@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ def lab(
     context: typer.Context,
     reset: str = typer.Option(None, metavar="NN", help="Restore one lesson; your own version is kept beside it."),
     folder: Path = typer.Option(None, help="Where the working copy lies; default: lab/ in the checkout."),
+    size: str = typer.Option(None, help="Size of the lessons: reduced or full; default: COURSE_SIZE."),
     no_open: bool = typer.Option(
         False, "--no-open", help="Prepare the working copy and print its folder; start nothing."
     ),
@@ -35,7 +37,9 @@ def lab(
 
     Further options go to JupyterLab: course lab --port 8899 --no-browser
     """
-    folder = folder or runtime.repo_root() / "lab"
+    folder = (folder or runtime.repo_root() / "lab").resolve()
+    if size:
+        runtime.choose_size(size)
     try:
         notes = [restore(folder, lessons.find(reset))] if reset else []
         notes += refresh(folder)
@@ -54,7 +58,9 @@ def lab(
         raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e '.[lab]'")
     first = folder / f"{FIRST_LESSON}.ipynb"
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *context.args, str(first)]
-    raise SystemExit(subprocess.call(command))
+    with subprocess.Popen(command) as server:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which asks before it stops
+        raise SystemExit(server.wait())
 
 
 def refresh(folder: Path) -> list[str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from course_utils import runtime
-from course_utils.runtime import SettingsError, nearest
+from course_utils import datasets, runtime
+from course_utils.runtime import DataError, SettingsError, nearest
 
 COST_CELL = "from pathlib import Path\nfrom course_utils import runtime\nPath({path!r}).write_text(runtime.to_json(runtime.cost()))"
 
@@ -33,6 +33,15 @@ def find(text: str) -> str:
     if text not in known:
         raise SettingsError(nearest(text, known, "lesson"))
     return text
+
+
+def require_data(size: runtime.Size, parts: Iterable[str]) -> None:
+    """Raise now what each lesson of these parts would raise later: no data folder, or no real data in it."""
+    runtime.data_root()
+    for part in parts if size.data == "real" else ():
+        status = datasets.get(part).status()
+        if not status.found:
+            raise DataError(f"{part}: {status.detail}; {status.how_to_get}")
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,12 @@ def execute(
             resources={"metadata": {"path": str(working_folder or path.parent)}},
             extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its start-up advice is not for our readers
         )
-        environment = {**os.environ, "COURSE_VERDICTS": str(verdicts), **environment}
         error = None
         try:
-            client.execute(env=environment)
+            client.execute(env=runtime.environment(Path(folder), COURSE_VERDICTS=str(verdicts), **environment))
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}"
-        except (CellTimeoutError, DeadKernelError) as failure:
+        except (CellTimeoutError, DeadKernelError, NoSuchKernel, RuntimeError, OSError) as failure:
             error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
         lines = verdicts.read_text(encoding="utf-8").splitlines() if verdicts.exists() else []
         spent = json.loads(cost.read_text(encoding="utf-8")) if cost.exists() else None

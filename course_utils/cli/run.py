@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import typer
@@ -20,12 +19,11 @@ def run(
     out: Path = typer.Option(None, help="Where to write; default: results/NAME.json at full size."),
 ) -> None:
     """Run a named experiment; finished rows are saved at once and kept when the command is run again."""
-    experiments.get(name)
+    experiments.must_know(name)
     if seed_base + seeds > 2**31:
         raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
     if size:
-        os.environ["COURSE_SIZE"] = size  # the one channel through which a size reaches a run
-        runtime.size()
+        runtime.choose_size(size)
     only = [row.strip() for row in rows.split(";") if row.strip()]
     path = experiments.run(name, seeds=range(seed_base, seed_base + seeds), only=only, out=out)
     print(path)

@@ -32,10 +32,15 @@ from course_utils.runtime import DataError, Run, SettingsError, nearest
 NAMES = ("digits",)
 
 
-def get(name: str) -> ModuleType:
-    """The module of one experiment. Raises SettingsError for an unknown name, suggesting the nearest."""
+def must_know(name: str) -> None:
+    """Raise SettingsError for an unknown experiment, suggesting the nearest; loads nothing."""
     if name not in NAMES:
         raise SettingsError(nearest(name, NAMES, "experiment"))
+
+
+def get(name: str) -> ModuleType:
+    """The module of one experiment (loads Keras). Raises SettingsError for an unknown name, suggesting the nearest."""
+    must_know(name)
     return importlib.import_module(f"course_utils.experiments.{name}")
 
 
@@ -91,8 +96,9 @@ def run(
     all rows are there. The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the
     JSON. Raises SettingsError for an unknown experiment or row, or a folder that cannot be written.
     """
+    must_know(name)
+    base = runtime.start(quiet=True)  # before the experiment's module loads the backend
     module, seeds, only = get(name), list(seeds), list(only)
-    base = runtime.start(quiet=True)
     rows = list(module.rows(base.size))
     for row in only:
         if row not in rows:

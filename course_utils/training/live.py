@@ -41,8 +41,11 @@ class LiveCurve(keras.callbacks.Callback):
         self._draw()
 
     def _draw(self) -> None:
+        from IPython import get_ipython
         from IPython.display import display
 
+        if get_ipython() is None:
+            return
         self._last_drawn = time.monotonic()
         figure, ax = plt.subplots(figsize=(6, 2.6))
         plotting.curve(self.steps, self.values, ax=ax, label=self.name, level=self.level)
