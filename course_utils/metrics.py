@@ -70,9 +70,14 @@ def paired_difference_interval(correct_a: ArrayLike, correct_b: ArrayLike, z: fl
 
 
 def confusion(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:
-    """Counts ``(K, K)``: row = true class, column = class with the largest score."""
+    """Counts ``(K, K)``: row = true class, column = class with the largest score.
+
+    labels: integers ``(N,)`` from 0 to K − 1; scores: ``(N, K)``. Raises ValueError for other shapes or labels.
+    """
     labels, scores = np.asarray(labels), np.asarray(scores)
     is_correct(labels, scores)  # checks the shapes
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        raise ValueError(f"labels from {labels.min()} to {labels.max()}: expected 0 to {scores.shape[1] - 1}")
     counts = np.zeros((scores.shape[1],) * 2, dtype=np.int64)
     np.add.at(counts, (labels, scores.argmax(axis=1)), 1)
     return counts

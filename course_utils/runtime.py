@@ -249,7 +249,7 @@ def backend_name() -> str:
 
 
 def list_devices(backend: str) -> list[tuple[str, str]]:
-    """Devices a backend sees, as (kind, name) pairs; kind is ``cpu`` or ``gpu``."""
+    """Devices a backend sees, as (kind, name) pairs; kind is ``cpu`` or ``gpu``. Raises ImportError where it is not installed."""
     if backend == "tensorflow":
         import tensorflow as tf
 

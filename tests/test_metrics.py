@@ -37,6 +37,12 @@ def test_impossible_counts_are_refused(successes, trials):
         metrics.wilson_interval(successes, trials)
 
 
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_outside_the_classes_are_refused(label):
+    with pytest.raises(ValueError, match="expected 0 to 2"):
+        metrics.confusion(np.array([0, 1, 2, label]), SCORES)
+
+
 def test_difference_interval_equals_newcombes_published_example():
     """Newcombe 1998, table II, method 10: 56/70 − 48/80 gives 0.0524 to 0.3339."""
     a, b = np.arange(70) < 56, np.arange(80) < 48

@@ -403,3 +403,11 @@ def test_an_error_of_another_kind_passes_through():
 def test_an_error_of_a_kind_below_counts():
     with runtime.expect_error(CourseError, match="file"):
         raise DataError("a file")
+
+
+def test_only_the_runtime_reads_the_environment():
+    package = Path(runtime.__file__).parent
+    readers = [
+        p for p in package.rglob("*.py") if "environ" in p.read_text(encoding="utf-8").replace("environment", "")
+    ]
+    assert [p.name for p in readers] == ["runtime.py"]

@@ -4,7 +4,7 @@
 ``python -m course_utils.cli.clean_notebook FILES``      clean in place; exit 1 if any changed
 ``python -m course_utils.cli.clean_notebook --check …``  only report; exit 1 if any would change
 
-Git runs it on every touched lesson, so it loads nothing but nbformat.
+Git runs it on every touched lesson, so it loads no backend and no Keras.
 """
 
 from __future__ import annotations

@@ -19,7 +19,10 @@ def curve(
     ax: plt.Axes | None = None,
     **line,
 ) -> plt.Axes:
-    """One line of ``values`` against ``steps``; ``level`` = (label, height) adds a dashed reference line."""
+    """One line of ``values`` against ``steps``; ``level`` = (label, height) adds a dashed reference line.
+
+    Axis labels and units are the caller's. Lesson 00_start_here.
+    """
     ax = axes(ax)
     ax.plot(steps, values, label=label or None, **line)
     if level is not None:
@@ -30,7 +33,7 @@ def curve(
 
 
 def intervals(rows: Mapping[str, tuple[float, float, float]], *, ax: plt.Axes | None = None) -> plt.Axes:
-    """One horizontal interval a row: name → (estimate, low, high)."""
+    """One horizontal interval a row, the first on top: name → (estimate, low, high), in the caller's unit. Lesson 10_digits_convnet."""
     ax = axes(ax, (6.0, 0.6 + 0.45 * len(rows)))
     for place, (middle, low, high) in enumerate(rows.values()):
         ax.plot([low, high], [place, place], color=COLOURS[0], linewidth=5, alpha=0.35, solid_capstyle="butt")
