@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from course_utils import cases, runtime
-from course_utils.cli import app, check, lessons
+from course_utils.cli import check, lessons
 from course_utils.cli.check import Line
 
 FULL_DATA_MISSING = "DataError: MNIST not found in data/mnist; run 'course data fetch digits' (11 MB, through Keras)"
@@ -25,20 +25,6 @@ def plain_environment(tmp_path, monkeypatch):
     for name in ("COURSE_DATA", "HOME", "USERPROFILE"):
         (tmp_path / name.lower()).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
-
-
-@pytest.fixture
-def course(monkeypatch, capsys):
-    """Call the command as the console script does; gives exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        shown = capsys.readouterr()
-        return ended.value.code or 0, shown.out, shown.err
-
-    return call
 
 
 @pytest.fixture

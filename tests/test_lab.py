@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from course_utils import runtime
-from course_utils.cli import app, lab
+from course_utils.cli import lab
 from course_utils.cli.lab import refresh, restore
 
 FIRST, SECOND = "00_start_here", "11_frozen"
@@ -58,20 +58,6 @@ def copy(tmp_path):
     """A fresh working copy; the path of its second lesson."""
     refresh(tmp_path / "lab")
     return tmp_path / "lab" / f"{SECOND}.ipynb"
-
-
-@pytest.fixture
-def course(monkeypatch, capsys):
-    """Call the command as the console script does; gives exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        shown = capsys.readouterr()
-        return ended.value.code or 0, shown.out, shown.err
-
-    return call
 
 
 def kept_beside(copy):
