@@ -285,7 +285,7 @@ def device_advice(devices: Iterable[tuple[str, str]]) -> str | None:
         return "this is the GPU kernel, but no GPU answers; is the NVIDIA driver there (nvidia-smi)?" + (
             f"\n{said}" if said else ""
         )
-    return "no GPU seen: fine for the reduced size. With an NVIDIA card: 'make gpu-kernel', then choose Kernel > Change Kernel."
+    return "no GPU seen, which is fine for the reduced size; with an NVIDIA card see: make gpu-kernel"
 
 
 def versions() -> dict[str, str]:
