@@ -51,33 +51,37 @@ def digits_table() -> str:
         ("loss before training, Glorot", "2.39 (logged); ln 10 = 2.303", found("glorot", "loss_at_init", "{:.3f}")),
         (
             "rms gradient of the first kernel, N(0, 1)",
-            "“near 1e-5” (claimed)",
+            "near 1e-5 (accepted answer)",
             found("normal", "rms_gradient_conv_1/kernel", "{:.0f}"),
         ),
         ("the same, Glorot", "–", found("glorot", "rms_gradient_conv_1/kernel", "{:.4f}")),
         (
             "change of the first kernel in 200 steps, in its std: N(0, 1)",
-            "“does not change”",
+            "does not change (question)",
             found("normal", "first_kernel_change_in_std_early", "{:.3f}"),
         ),
         (
             "… in grey levels of the picture (of 255)",
-            "“does not change”",
+            "does not change (question)",
             found("normal", "first_kernel_grey_levels_early", "{:.1f}"),
         ),
         (
             "… with the learning rate × 20, in grey levels",
-            "“should start changing”",
+            "starts to change (accepted answer)",
             found("normal, learning rate x20", "first_kernel_grey_levels_early", "{:.1f}"),
         ),
         ("… with Glorot, in grey levels", "–", found("glorot", "first_kernel_grey_levels_early", "{:.1f}")),
         (
             "filters that stay exactly 0 when started from 0 (of 32)",
-            "“does change”",
+            "does change (question)",
             found("normal, first kernel zeros", "kernels_exactly_zero_early", "{:.0f}"),
         ),
         ("accuracy, N(0, 1), 1 562 steps", "0.9727 on 256 images", found("normal", *accuracy)),
-        ("accuracy, N(0, 1), first layer frozen", "“do we need it?”", found("normal, first layer frozen", *accuracy)),
+        (
+            "accuracy, N(0, 1), first layer frozen",
+            "is the layer needed? (question)",
+            found("normal, first layer frozen", *accuracy),
+        ),
         ("accuracy, Glorot, 1 562 steps", "0.9908 (2 000 steps)", found("glorot", *accuracy)),
         ("accuracy, Glorot, first layer frozen", "–", found("glorot, first layer frozen", *accuracy)),
     ]
@@ -95,11 +99,11 @@ BLOCKS = {"lessons": lesson_map, "digits": digits_table}
 def with_fresh_blocks(text: str) -> str:
     """README with the text between each pair of ``<!-- NAME -->`` and ``<!-- /NAME -->`` written anew."""
     for name, make in BLOCKS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise CourseError(f"README.md: the marks <!-- {name} --> … <!-- /{name} --> are missing")
         block = make()
-        text = pattern.sub(lambda match, block=block: match[1] + block + match[2], text)
+        text = pattern.sub(lambda match, block=block: match[1] + block + "\n" + match[2], text)
     return text
 
 
@@ -126,16 +130,15 @@ def draw_accuracy() -> plt.Figure:
     ax = plotting.axes(None, (6, 2.4))
     for place, row in enumerate(rows):
         numbers = experiments.values(result, row, "accuracy_end")
+        colour = plotting.BAD if row.startswith("normal") else plotting.GOOD
         for number in numbers:
             low, high = metrics.wilson_interval(number * 10_000, 10_000)
-            ax.plot(
-                [100 * low, 100 * high], [place, place], color=plotting.COLOURS[place // 2], linewidth=7, alpha=0.25
-            )
-            ax.plot(100 * number, place, "o", color=plotting.COLOURS[place // 2], markersize=5)
+            ax.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=7, alpha=0.25)
+            ax.plot(100 * number, place, "o", color=colour, markersize=5)
     ax.set_yticks(range(len(rows)), ["N(0, 1)", "N(0, 1), first layer frozen", "Glorot", "Glorot, first layer frozen"])
     ax.invert_yaxis()
-    ax.set(xlabel="accuracy on 10 000 test images, % (a point per seed, 95 % intervals)")
-    ax.set_title("Freezing the first layer costs next to nothing; the start costs two points")
+    ax.set(xlabel="accuracy on 10 000 images, % (a point per seed)")
+    ax.set_title("The start costs two points, freezing the first layer none")
     return ax.figure
 
 
@@ -178,7 +181,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in DRAWINGS.items():
         figure = draw()
-        figure.savefig(folder / name, dpi=80, metadata={"Software": None})
+        figure.savefig(folder / name, dpi=80, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
         print(folder / name)
 
