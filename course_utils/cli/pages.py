@@ -136,7 +136,7 @@ def draw_accuracy() -> plt.Figure:
             ax.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=7, alpha=0.25)
             ax.plot(100 * number, place, "o", color=colour, markersize=5)
     ax.set_yticks(range(len(rows)), ["N(0, 1)", "N(0, 1), first layer frozen", "Glorot", "Glorot, first layer frozen"])
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set(xlabel="accuracy on 10 000 images, % (a point per seed)")
     ax.set_title("The start costs two points, freezing the first layer none")
     return ax.figure
