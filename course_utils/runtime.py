@@ -195,11 +195,13 @@ def choose_size(text: str) -> None:
 
 
 def environment(scratch: Path, **settings: str) -> dict[str, str]:
-    """This process's environment with other settings, for a kernel or program that it starts.
+    """This process's environment with other settings, for a kernel or program that it starts in another folder.
 
-    Where the home folder cannot be written, Jupyter and Matplotlib keep their files in ``scratch`` instead.
+    A relative ``COURSE_DATA`` is made absolute. Where the home folder cannot be written, Jupyter and Matplotlib keep their files in ``scratch`` instead.
     """
     result = {**os.environ, **settings}
+    if result.get("COURSE_DATA"):
+        result["COURSE_DATA"] = os.path.abspath(os.path.expanduser(result["COURSE_DATA"]))  # noqa: PTH100, PTH111
     if not os.access(os.path.expanduser("~"), os.W_OK):  # noqa: PTH111 – bears a user without a home
         for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
             result.setdefault(name, str(scratch / name.lower()))

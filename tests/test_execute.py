@@ -34,6 +34,15 @@ def test_settings_reach_the_kernel_and_the_lesson_is_not_changed(lesson_of, tmp_
     assert (tmp_path / "00_tiny.ipynb").read_bytes() == before
 
 
+def test_a_relative_data_folder_means_the_same_in_the_kernel(lesson_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_DATA", "real")
+    name = lesson_of("import os\nraise KeyError(os.environ['COURSE_DATA'])")
+    (tmp_path / "elsewhere").mkdir()
+    ended = lessons.execute(name, {}, working_folder=tmp_path / "elsewhere")
+    assert ended.error == f"KeyError: {str(tmp_path / 'real')!r}"
+
+
 def test_a_cell_that_never_ends_is_stopped(lesson_of):
     ended = lessons.execute(lesson_of("while True: pass"), {}, timeout=2)
     assert ended.error.startswith("CellTimeoutError")

@@ -255,11 +255,14 @@ def test_lab_restores_a_lesson_by_number_or_name_and_opens_nothing(course, copy,
 
 
 def test_lab_opens_the_first_lesson_of_the_copy(course, tmp_path, monkeypatch):
-    called = []
+    called, settings = [], {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_DATA", "my data")
 
     class Server(contextlib.nullcontext):
-        def __init__(self, command):
+        def __init__(self, command, env):
             called.append(command)
+            settings.update(env)
             super().__init__(self)
 
         def wait(self):
@@ -271,6 +274,7 @@ def test_lab_opens_the_first_lesson_of_the_copy(course, tmp_path, monkeypatch):
     assert course("lab", "--folder", tmp_path / "lab", "--port", "8899")[0] == 0
     [command] = called
     assert command[-3:-1] == ["--port", "8899"]
+    assert settings["COURSE_DATA"] == str(tmp_path / "my data")
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert command[-1] == str(tmp_path / "lab" / f"{FIRST}.ipynb")
 

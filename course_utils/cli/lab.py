@@ -58,7 +58,7 @@ def lab(
         raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e '.[lab]'")
     first = folder / f"{FIRST_LESSON}.ipynb"
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *context.args, str(first)]
-    with subprocess.Popen(command) as server:
+    with subprocess.Popen(command, env=runtime.environment(folder / ".home")) as server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which asks before it stops
         raise SystemExit(server.wait())
 
