@@ -87,3 +87,49 @@ def rms(values: ArrayLike) -> float:
     """Root mean square of all entries; 0 for none."""
     values = np.asarray(values, dtype=np.float64)
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+
+
+def joint_errors(truth: ArrayLike, predicted: ArrayLike) -> np.ndarray:
+    """Euclidean distance of each predicted point from the true one: ``(N, K)``, in the unit of the inputs.
+
+    truth, predicted: ``(N, K, 2)`` in px or ``(N, K, 3)`` as (x, y, z) in mm. Not (u px, v px, depth mm): a length over
+    mixed units means nothing, so ``Camera.to_mm`` comes first. A NaN coordinate makes that point's error NaN.
+    Lesson 20_hands_depth_images. Raises ValueError for unequal or other shapes, no frames or no points.
+    """
+    truth, predicted = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
+    if truth.shape != predicted.shape or truth.ndim != 3 or truth.shape[-1] not in (2, 3) or not truth.size:
+        raise ValueError(
+            f"truth {truth.shape} and predicted {predicted.shape}: expected (N, K, 2) or (N, K, 3) twice, N, K > 0"
+        )
+    return np.linalg.norm(predicted - truth, axis=-1)
+
+
+def mean_joint_error(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean of ``joint_errors`` over all points of all frames: the one number that papers report.
+
+    Same inputs, unit and errors. NaN as soon as one coordinate is NaN. Lesson 20_hands_depth_images.
+    """
+    return float(joint_errors(truth, predicted).mean())
+
+
+def per_joint_error(truth: ArrayLike, predicted: ArrayLike) -> np.ndarray:
+    """Mean of ``joint_errors`` over the frames, for each point: ``(K,)``.
+
+    Same inputs, unit and errors. NaN for each point that is NaN in any frame. Lesson 20_hands_depth_images.
+    """
+    return joint_errors(truth, predicted).mean(axis=0)
+
+
+def success_curve(errors: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Share of frames whose *worst* point lies within each threshold (≤): ``(T,)``, from 0 to 1.
+
+    errors: ``(N, K)`` as ``joint_errors`` gives them; thresholds: ``(T,)`` in the same unit, in any order. A frame with a
+    NaN has failed at every threshold. Source: J. Taylor, J. Shotton, T. Sharp and A. Fitzgibbon, The Vitruvian
+    Manifold, CVPR 2012. Lesson 20_hands_depth_images. Raises ValueError for other shapes, no frames or no points.
+    """
+    errors, thresholds = np.asarray(errors, np.float64), np.asarray(thresholds, np.float64)
+    if errors.ndim != 2 or not errors.size or thresholds.ndim != 1:
+        raise ValueError(
+            f"errors {errors.shape} and thresholds {thresholds.shape}: expected (N, K) with N, K > 0, and (T,)"
+        )
+    return np.mean(errors.max(axis=1) <= thresholds[:, None], axis=1)

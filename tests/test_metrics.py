@@ -70,3 +70,61 @@ def test_paired_interval_by_hand_and_narrower_than_unpaired():
 def test_rms():
     assert metrics.rms([3.0, 4.0]) == pytest.approx(np.sqrt(12.5))
     assert metrics.rms([]) == 0.0
+
+
+#: Two frames of two points, with distances 5, 0 and 13, 1.
+TRUTH = np.array([[[0, 0, 300], [10, 20, 350]], [[1, 1, 1], [0, 0, 0]]])
+PREDICTED = np.array([[[3, 4, 300], [10, 20, 350]], [[4, 5, 13], [0, 0, -1]]])
+
+
+def test_joint_errors_by_hand_in_three_and_two_dimensions():
+    assert metrics.joint_errors(TRUTH, PREDICTED).tolist() == [[5.0, 0.0], [13.0, 1.0]]
+    assert metrics.joint_errors(TRUTH[..., :2], PREDICTED[..., :2]).tolist() == [[5.0, 0.0], [5.0, 0.0]]
+    assert metrics.mean_joint_error(TRUTH, PREDICTED) == 4.75
+    assert metrics.per_joint_error(TRUTH, PREDICTED).tolist() == [9.0, 0.5]
+
+
+def test_joint_errors_of_unsigned_integers_do_not_wrap_round():
+    one, four = np.full((1, 1, 3), 1, np.uint16), np.full((1, 1, 3), 4, np.uint16)
+    assert metrics.joint_errors(four, one)[0, 0] == metrics.joint_errors(one, four)[0, 0] == pytest.approx(27**0.5)
+
+
+def test_a_missing_point_stays_missing():
+    broken = PREDICTED.astype(float)
+    broken[0, 1, 2] = np.nan
+    np.testing.assert_array_equal(metrics.joint_errors(TRUTH, broken), [[5.0, np.nan], [13.0, 1.0]])
+    assert np.isnan(metrics.mean_joint_error(TRUTH, broken))
+    np.testing.assert_array_equal(metrics.per_joint_error(TRUTH, broken), [9.0, np.nan])
+
+
+@pytest.mark.parametrize("function", [metrics.joint_errors, metrics.mean_joint_error, metrics.per_joint_error])
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [
+        (TRUTH, PREDICTED[:1]),  # would broadcast
+        (TRUTH, PREDICTED[..., :2]),
+        (TRUTH[0], PREDICTED[0]),  # one frame without its axis
+        (TRUTH.reshape(2, 6), PREDICTED.reshape(2, 6)),
+        (np.zeros((2, 2, 4)), np.zeros((2, 2, 4))),
+        (TRUTH[:0], PREDICTED[:0]),
+        (TRUTH[:, :0], PREDICTED[:, :0]),
+    ],
+)
+def test_joints_of_other_shapes_are_refused(function, truth, predicted):
+    with pytest.raises(ValueError, match="expected"):
+        function(truth, predicted)
+
+
+def test_success_curve_judges_a_frame_by_its_worst_point():
+    errors = [[1.0, 5.0], [2.0, 2.0], [9.0, 0.0], [0.0, np.nan]]  # worst: 5, 2, 9, never
+    shares = metrics.success_curve(errors, [9.0, 1.9, 2.0, 5.0, 8.9, np.inf])
+    assert shares.tolist() == [0.75, 0.0, 0.25, 0.5, 0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("errors", "thresholds"),
+    [([1.0, 2.0], [1.0]), ([[1.0]], 1.0), (np.zeros((0, 3)), [1.0]), (np.zeros((3, 0)), [1.0])],
+)
+def test_success_curve_refuses_other_shapes(errors, thresholds):
+    with pytest.raises(ValueError, match="expected"):
+        metrics.success_curve(errors, thresholds)

@@ -3,6 +3,7 @@
 Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
 """
 
+from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
 from course_utils.plotting.lines import curve, intervals, layer_bars
 from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, pair, use_style
@@ -14,12 +15,16 @@ __all__ = [
     "NEUTRAL",
     "axes",
     "curve",
+    "depth_image",
     "image_row",
     "intervals",
+    "joint_bars",
     "kernel_grid",
     "layer_bars",
     "pair",
+    "skeleton",
     "stretch",
+    "success_curves",
     "use_style",
 ]
 
