@@ -105,11 +105,13 @@ class Size:
 
     @property
     def name(self) -> str:
-        """``reduced`` or ``full`` for the two presets, else the three axes."""
+        """``reduced`` or ``full``; a preset with the axis that differs (``full,data=stand-in``); else the three axes."""
+        axes = asdict(self)
         for name, preset in PRESETS.items():
-            if self == preset:
-                return name
-        return f"data={self.data},network={self.network},budget={self.budget}"
+            other = [f"{axis}={value}" for axis, value in axes.items() if value != getattr(preset, axis)]
+            if len(other) <= 1:
+                return ",".join([name, *other])
+        return ",".join(f"{axis}={value}" for axis, value in axes.items())
 
 
 REDUCED = Size("stand-in", "small", "lesson")

@@ -1,6 +1,7 @@
 """Named long runs: rows are saved one by one, a killed run goes on, and results say what they were made with."""
 
 import ast
+import dataclasses
 import json
 import math
 import re
@@ -293,10 +294,13 @@ def test_a_value_that_was_not_measured_is_an_error(tiny, tmp_path, row, value):
         experiments.values(read(tmp_path / "tiny.json"), row, value)
 
 
-def test_only_full_results_have_the_plain_name():
+def test_only_results_of_the_committed_size_have_the_plain_name(tiny):
+    assert experiments.result_path("tiny").name == experiments.result_path("tiny", runtime.FULL).name == "tiny.json"
+    assert experiments.result_path("tiny", runtime.REDUCED).name == "tiny-reduced.json"
+    tiny.SIZE = runtime.Size("stand-in", "documented", "full")
     assert experiments.result_path("tiny").name == "tiny.json"
-    names = {experiments.result_path("tiny", size).name for size in (runtime.FULL, runtime.REDUCED, runtime.Size())}
-    assert names == {"tiny.json", "tiny-reduced.json"}
+    assert experiments.result_path("tiny", tiny.SIZE).name == "tiny.json"
+    assert experiments.result_path("tiny", runtime.FULL).name == "tiny-full.json"
 
 
 # ------------------------------------------------------------------------------------------- hash of the code
@@ -436,11 +440,13 @@ def test_a_committed_result_says_what_it_stands_on(name):
     if not experiments.result_path(name).exists():
         pytest.skip(f"results/{name}.json is not there")
     result = experiments.load_result(name)
-    assert result["size"] == {"data": "real", "network": "documented", "budget": "full"}
+    size = experiments.committed_size(name)
+    assert result["size"] == dataclasses.asdict(size)
+    assert (size.network, size.budget) == ("documented", "full")
     assert result["device"] and result["backend"] in runtime.BACKENDS
     assert {"python", "keras", "numpy", result["backend"]} <= result["versions"].keys()
     assert result["seeds"] and seeds_of(result["command"]) == result["seeds"]
-    assert result["command"].startswith(f"course run {name} --size full")
+    assert result["command"].startswith(f"course run {name} --size {size.name} ")
     assert re.fullmatch("[0-9a-f]{64}", result["source_sha256"])
 
 
@@ -450,7 +456,9 @@ def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
         pytest.skip(f"results/{name}.json is not there")
     result = experiments.load_result(name)
     found = {(row["row"], row["seed"]) for row in result["rows"]}
-    assert found == {(row, seed) for row in experiments.get(name).rows(runtime.FULL) for seed in result["seeds"]}
+    assert found == {
+        (row, seed) for row in experiments.get(name).rows(experiments.committed_size(name)) for seed in result["seeds"]
+    }
     assert len(found) == len(result["rows"])
     for row in result["rows"]:
         assert row["measured"]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from course_utils import metrics
-from course_utils.datasets import hands
+from course_utils.datasets import hands, icvl
 from course_utils.datasets.common import Dataset, Split
 from course_utils.rendering import hand
 from course_utils.rendering.camera import ICVL, ICVL_EVALUATOR
@@ -251,19 +251,19 @@ def test_the_size_of_the_run_decides_when_none_is_given(monkeypatch):
 def test_a_folder_with_only_the_archive_of_predictions_is_not_the_set(no_real_data):
     (no_real_data / "icvl").mkdir()
     (no_real_data / "icvl" / "icvl_groundtruth_and_predictions.tar.gz").write_bytes(b"\x1f\x8b")
-    assert hands.find() is None
+    assert icvl.find() is None
     assert "not found" in the_line(hands.load, FULL)
 
 
 def test_labels_without_a_depth_folder_are_not_the_set(tree, no_real_data):
     shutil.copytree(tree, no_real_data / "icvl", ignore=shutil.ignore_patterns("Depth"))
-    assert hands.find() is None
+    assert icvl.find() is None
 
 
 @pytest.mark.parametrize("place", ["icvl", "ICVL", "hands", "."])
 def test_the_set_is_found_in_each_documented_place(tree, no_real_data, place):
     shutil.copytree(tree, no_real_data / place, dirs_exist_ok=True)
-    assert hands.find().samefile(no_real_data / place)
+    assert icvl.find().samefile(no_real_data / place)
     data = hands.load(Size(data="real", budget="smoke"))
     assert data.train.x.shape == (10, 60, 80, 1)
     assert data.origin.startswith("real: ICVL from ")
@@ -271,15 +271,15 @@ def test_the_set_is_found_in_each_documented_place(tree, no_real_data, place):
 
 def test_of_two_places_the_first_documented_one_counts(tree, no_real_data):
     shutil.copytree(tree, no_real_data / "hands")
-    assert hands.find() == no_real_data / "hands"
+    assert icvl.find() == no_real_data / "hands"
     shutil.copytree(tree, no_real_data / "icvl")
-    assert hands.find() == no_real_data / "icvl"
+    assert icvl.find() == no_real_data / "icvl"
 
 
 def test_a_data_root_given_goes_before_that_of_the_run(tree, tmp_path):
     shutil.copytree(tree, tmp_path / "elsewhere" / "icvl")
-    assert hands.find(tmp_path / "elsewhere") == tmp_path / "elsewhere" / "icvl"
-    assert hands.candidates(tmp_path)[0] == tmp_path / "icvl"
+    assert icvl.find(tmp_path / "elsewhere") == tmp_path / "elsewhere" / "icvl"
+    assert icvl.candidates(tmp_path)[0] == tmp_path / "icvl"
 
 
 def test_a_real_set_is_cut_to_what_the_size_asks_for(tree, no_real_data):
@@ -394,13 +394,13 @@ def test_the_test_sequences_may_lie_at_the_root_too(tree):
 
 def test_the_release_of_2014_is_found(tree, no_real_data):
     shutil.copytree(as_of_2014(tree), no_real_data / "icvl")
-    assert hands.find() == no_real_data / "icvl"
+    assert icvl.find() == no_real_data / "icvl"
 
 
 @pytest.mark.parametrize("part", ["Training", "Testing"])
 def test_half_a_set_is_found_and_its_missing_half_named(tree, no_real_data, part):
     shutil.copytree(tree / part, no_real_data / "icvl" / part)
-    assert hands.find() == no_real_data / "icvl"
+    assert icvl.find() == no_real_data / "icvl"
     text = the_line(hands.load, FULL)
     missing = {"Training": "Testing/test_seq_1.txt", "Testing": "Training/labels.txt or Training/train.txt"}[part]
     assert text.startswith(f"{no_real_data / 'icvl'}: found no {missing}")
@@ -613,7 +613,7 @@ def test_only_rotated_copies_are_nothing_to_train_on(tree):
 # --------------------------------------------------------------------------------------- is it the published set
 
 
-def write_published_labels(tree, counts=hands.PUBLISHED_FRAMES, mean=hands.PUBLISHED_MEAN):
+def write_published_labels(tree, counts=icvl.PUBLISHED_FRAMES, mean=icvl.PUBLISHED_MEAN):
     """Test labels in the number and with the mean of the published ones; images stay those that are there."""
     points = np.tile(np.array(mean), (16, 1))
     points[:8] += 4
@@ -643,7 +643,7 @@ def test_another_number_of_test_labels_is_not_the_published_set(tree, counts):
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize(("off", "same"), [(0.04, True), (0.06, False), (-0.06, False)])
 def test_another_mean_of_the_test_labels_is_not_the_published_set(tree, axis, off, same):
-    mean = list(hands.PUBLISHED_MEAN)
+    mean = list(icvl.PUBLISHED_MEAN)
     mean[axis] += off
     write_published_labels(tree, mean=mean)
     assert hands.load_real(tree).verified is same
@@ -861,8 +861,8 @@ def test_status_of_missing_data_says_where_it_looked_and_how_to_get_them(no_real
 def test_status_counts_frames_and_opens_one_image_a_part(tree, no_real_data, monkeypatch):
     add_training_frame(tree, "22-5/image_0000.png", 450)
     shutil.copytree(tree, no_real_data / "icvl")
-    opened, decode = [], hands._decoded
-    monkeypatch.setattr(hands, "_decoded", lambda path: [opened.append(path.name), decode(path)][1])
+    opened, decode = [], icvl._decoded
+    monkeypatch.setattr(icvl, "_decoded", lambda path: [opened.append(path.name), decode(path)][1])
     status = hands.status()
     assert status.found == no_real_data / "icvl"
     assert not status.verified
@@ -1252,7 +1252,7 @@ def test_the_errors_of_predicting_zeros_and_the_mean_are_the_documented_ones(tru
 
 
 def test_the_real_set_is_read_and_known(no_real_data):
-    place = hands.find(Path(ASKED_FOR)) if ASKED_FOR and Path(ASKED_FOR).is_dir() else None
+    place = icvl.find(Path(ASKED_FOR)) if ASKED_FOR and Path(ASKED_FOR).is_dir() else None
     if place is None:
         pytest.skip("COURSE_DATA holds no ICVL: the real images are not checked")
     data = hands.load_real(place, every=4, train=20, test=20)

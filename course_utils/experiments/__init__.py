@@ -6,6 +6,7 @@ An experiment is a module of this package with
 ``SOURCES``            what else makes its results *stale* when it changes: ``module`` or ``module:function``
 ``rows(size)``         names of its rows, in order of value
 ``measure(row, run)``  one row for one seed: a flat dict of plain numbers
+``SIZE``               optional: the size of its committed result, where that is not ``full``
 
 ``course run NAME`` runs it; each finished row is saved at once, so a killed run goes on where it stopped.
 First met in lesson 11_digits_frozen_filters.
@@ -29,7 +30,7 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits",)
+NAMES = ("digits", "hands")
 
 
 def must_know(name: str) -> None:
@@ -44,19 +45,25 @@ def get(name: str) -> ModuleType:
     return importlib.import_module(f"course_utils.experiments.{name}")
 
 
-def result_path(name: str, size: runtime.Size = runtime.FULL) -> Path:
-    """Where the result of an experiment lies: ``results/NAME.json``; other sizes than full carry theirs in the name."""
-    return runtime.results_dir() / (f"{name}.json" if size == runtime.FULL else f"{name}-{size.name}.json")
+def committed_size(name: str) -> runtime.Size:
+    """The size of an experiment's committed result: its ``SIZE``, or ``full``."""
+    return getattr(get(name), "SIZE", runtime.FULL)
+
+
+def result_path(name: str, size: runtime.Size | None = None) -> Path:
+    """Where the result of an experiment lies: ``results/NAME.json``; other sizes than the committed one carry theirs in the name."""
+    committed = committed_size(name)
+    return runtime.results_dir() / (f"{name}.json" if size in (None, committed) else f"{name}-{size.name}.json")
 
 
 def load_result(name: str) -> dict[str, Any]:
-    """The committed full-size result of an experiment, with ``stale`` set when its source has changed since.
+    """The committed result of an experiment, with ``stale`` set when its source has changed since.
 
     Raises DataError when there is no result or it cannot be read.
     """
     path = result_path(name)
     if not path.exists():
-        raise DataError(f"{path}: no such result; make it with 'course run {name} --size full'")
+        raise DataError(f"{path}: no such result; make it with 'course run {name} --size {committed_size(name).name}'")
     result = _read(path)
     if "source_sha256" not in result:
         raise DataError(f"{path}: found no 'source_sha256', expected the hash of the experiment's source")

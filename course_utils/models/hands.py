@@ -69,9 +69,7 @@ def regressor(side: int = 48, *, filters: Sequence[int] = (8, 16, 32), units: in
     model = keras.Sequential([keras.Input((side, side, 1), name="crop")], name="hands_regressor")
     for i, count in enumerate(filters, 1):
         model.add(
-            layers.Conv2D(
-                count, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"conv_{i}"
-            )
+            layers.Conv2D(count, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"conv_{i}")
         )
         model.add(layers.MaxPooling2D(2, name=f"pool_{i}"))
     model.add(layers.Flatten(name="flatten"))
