@@ -229,7 +229,18 @@ def test_holes_take_the_asked_for_share_of_the_hand():
     np.testing.assert_array_equal(holed[kept], clean[kept])
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"every": 0}, {"noise": -1.0}, {"holes": 1.0}, {"holes": -0.1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 0},
+        {"every": 0},
+        {"noise": -1.0},
+        {"noise": 50.0},
+        {"noise": float("nan")},
+        {"holes": 1.0},
+        {"holes": -0.1},
+    ],
+)
 def test_arguments_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         hand.render(**{"count": 1, "seed": 0} | wrong)

@@ -204,11 +204,12 @@ def denormalise(targets: ArrayLike, centres: ArrayLike, *, cube: float = CUBE, c
 
 def _images(depth: np.ndarray, camera: Camera, every: int | None = None) -> tuple[np.ndarray, Camera]:
     """Depth as ``(N, H, W)``, and the camera that sees each ``every``-th pixel."""
-    found = np.shape(depth)
+    depth = np.asarray(depth)
+    found = depth.shape
     if len(found) == 4 and found[3] == 1:
         depth = depth[..., 0]
     if depth.ndim == 3 and 0 not in depth.shape:
-        small = camera.every(every or -(-camera.width // depth.shape[2]))
+        small = camera.every(-(-camera.width // depth.shape[2]) if every is None else every)
         if depth.shape[1:] == (small.height, small.width):
             return depth, small
     raise ValueError(

@@ -19,6 +19,7 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -80,9 +81,9 @@ def values(result: dict[str, Any], row: str, value: str) -> list[float]:
 
 
 def ranges(result: dict[str, Any], row: str, value: str, form: str = "{:.3g}") -> str:
-    """One measured value over the seeds as ``smallest – largest``; ``–`` where the row was not measured for it."""
+    """One measured value over the seeds as ``smallest – largest``, inf for what was not finite; ``–`` where the row was not measured for it."""
     try:
-        numbers = values(result, row, value)
+        numbers = [math.inf if number is None else number for number in values(result, row, value)]
     except KeyError:
         return "–"
     low, high = form.format(min(numbers)), form.format(max(numbers))

@@ -32,6 +32,7 @@ SOURCES = (
     "course_utils.models.hands",
     "course_utils.probes.gradients",
     "course_utils.probes.outputs",
+    "course_utils.probes.weights",
     "course_utils.rendering.camera",
     "course_utils.rendering.hand",
     "course_utils.training.batches",
@@ -93,12 +94,12 @@ def measure(row: str, run: Run) -> dict[str, float | None]:
     """One training run: what the outputs are, where the loss stands, what the last layer's gradient is.
 
     Losses are mean squared errors on unseen frames in the units of the targets (px and mm mixed when raw), ``…_zero`` and
-    ``…_mean`` those of the two constant answers. Shares are from 0 to 1, joint errors in mm. None where not finite.
+    ``…_mean`` those of the two constant answers. Shares are from 0 to 1, joint errors in mm. What is not finite becomes None in the file.
     """
     if row == REGRESSOR:
         return _measure_regressor(run)
     if row in DOCUMENTED:
-        steps = run.size.by_budget(smoke=(1, 2), lesson=(1, 9, 20), full=(1, 5, 9, 13, 21, 40, 60))
+        steps = run.size.by_budget(smoke=(1, 2), lesson=(1, 9, 20), full=(1, 5, 9, 13, 21, 50))
         data = _frames(run.size, 1, *run.size.by_budget(smoke=(50, 20), lesson=(300, 50), full=(1500, 100)))
         return _measure_condition(DOCUMENTED[row], data, "documented", DOCUMENTED_RATE, steps, run.seed)
     steps = run.size.by_budget(smoke=(2,), lesson=(200,), full=(200,))
@@ -130,9 +131,6 @@ def _measure_condition(
     # TensorFlow keeps the memory of a compiled step until the process ends: 2 GB for each of the documented networks
     eagerly = network == "documented" and keras.backend.backend() == "tensorflow"
     model.compile(keras.optimizers.Adam(rate), "mean_squared_error", run_eagerly=eagerly)
-    batches = (
-        (network_input(x, inputs, background), t) for x, t in shuffled_batches(data.train.x, t_train, BATCH, seed=seed)
-    )
     measured = {
         "parameters": model.count_params(),
         "loss_zero": float(np.mean(t_test**2.0)),
@@ -141,7 +139,10 @@ def _measure_condition(
     done = 0
     for stop in (0, *steps):
         if stop > done:
-            model.fit(batches, steps_per_epoch=stop - done, verbose=0)
+            # dealt anew for each fit, which draws some batches ahead and loses them when it ends
+            dealt = shuffled_batches(data.train.x, t_train, min(BATCH, len(t_train)), seed=seed, start=done)
+            fed = ((network_input(x, inputs, background), t) for x, t in dealt)
+            model.fit(fed, steps_per_epoch=stop - done, verbose=0)
             done = stop
         outputs = model.predict(x_test, batch_size=BATCH, verbose=0).astype("float64")
         measured |= _outputs(outputs, t_test, stop)

@@ -104,9 +104,9 @@ def render(
     as (u px, v px, depth mm), u and v in pixels of the full image whatever ``every`` is. The first ``n`` of a seed are the
     same hands for every ``count ≥ n``. Raises ValueError for a count below 1, a step below 1, noise or holes out of range.
     """
-    if count < 1 or every < 1 or noise < 0 or not 0 <= holes < 1:
+    if count < 1 or every < 1 or not 0 <= noise < 50 or not 0 <= holes < 1:
         raise ValueError(
-            f"count {count}, every {every}, noise {noise}, holes {holes}: expected >= 1, >= 1, >= 0, 0 to below 1"
+            f"count {count}, every {every}, noise {noise}, holes {holes}: expected >= 1, >= 1, 0 to below 50, 0 to below 1"
         )
     small = camera.every(every)
     depth = np.empty((count, small.height, small.width), np.uint16)
