@@ -6,6 +6,7 @@ The package is a house of floors; a module imports only from floors below its ow
 floor  module                                       first met in
 ====== ============================================ =====================================================
 0      ``runtime``, ``metrics``                     00_start_here, 10_digits_convnet
+1      ``rendering``                                20_hands_depth_images
 2      ``datasets``, ``models``, ``probes``,        10_digits_convnet, 11_digits_frozen_filters
        ``cases``
 3      ``plotting``                                 10_digits_convnet
@@ -14,8 +15,8 @@ floor  module                                       first met in
 7      ``cli``                                      the ``course`` command
 ====== ============================================ =====================================================
 
-Floor 1 (``rendering``, ``layers``) and floor 6 (``classroom``) are reserved for later parts.
+Floor 1's ``layers`` and floor 6 (``classroom``) are reserved for later parts.
 Importing this package loads neither Keras nor a backend.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,8 @@ import pytest
 
 from course_utils import probes
 from course_utils.models import digits as digits_models
+from course_utils.models import hands as hands_models
+from course_utils.models import hands_heatmaps as heat
 from course_utils.probes.device import reference_step, self_test
 from course_utils.training import orders_dealt_by_fit, shuffled_batches
 
@@ -271,3 +273,140 @@ def test_shuffled_batches_are_new_each_pass_and_reach_fit_in_order():
     assert [i for order in orders for i in order] == [int(next(again)[0][0, 0]) for _ in range(24)]
     assert all(sorted(order) == list(range(8)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
+
+
+# ----------------------------------------------------------------------------------------------------- hands
+
+
+def test_the_documented_hands_network_by_hand():
+    model = hands_models.documented_regressor("small")
+    sizes = [5 * 5 * 8 + 8, 30 * 40 * 8 * 256 + 256, 256 * 48 + 48]
+    assert model.count_params() == sum(sizes) == 2_470_400
+    assert [model.get_layer(name).count_params() for name in ("conv", "dense", "joints")] == sizes
+    (height, width), units = hands_models.SIZES["documented"]
+    assert 5 * 5 * 8 + 8 + (height // 2) * (width // 2) * 8 * units + units + units * 48 + 48 == 157_336_832
+
+
+def test_the_documented_start_is_a_cut_off_normal_and_biases_of_a_tenth():
+    model = hands_models.documented_regressor("small")
+    kernel, bias = model.get_layer("dense").get_weights()
+    assert np.abs(kernel).max() <= 0.2 + 1e-6
+    assert kernel.std() == pytest.approx(0.088, abs=0.002)  # 0.1, less what is cut off
+    assert (bias == np.float32(0.1)).all()
+    other = model.get_layer("joints").get_weights()[0]
+    assert not np.allclose(kernel[: len(other)].ravel()[:100], other.ravel()[:100]), "two layers drew the same weights"
+
+
+@pytest.mark.parametrize(("activation", "low"), [("relu", 0.0), (None, -np.inf), ("softplus", 0.0)])
+def test_the_output_activation_is_the_one_asked_for(activation, low):
+    model = hands_models.documented_regressor(
+        "small", output_activation=activation, weight_init="he_normal", bias_init=0.0
+    )
+    x = np.random.default_rng(0).normal(size=(6, 60, 80, 1)).astype("float32")
+    answers = keras.ops.convert_to_numpy(model(x))
+    assert answers.shape == (6, 48)
+    assert answers.min() >= low
+    if activation != "softplus":
+        assert (answers <= 0).any(), "this input has to reach below zero"
+    assert all((model.get_layer(name).get_weights()[1] == 0).all() for name in ("conv", "dense", "joints"))
+
+
+def test_the_input_of_the_hands_network_may_have_another_shape():
+    model = hands_models.documented_regressor("small", input_shape=(12, 16))
+    assert model.input_shape == (None, 12, 16, 1)
+    assert model.get_layer("dense").get_weights()[0].shape == (6 * 8 * 8, 256)
+    with pytest.raises(KeyError):
+        hands_models.documented_regressor("large")
+
+
+def test_the_regressor_by_hand():
+    model = hands_models.regressor(48)
+    sizes = [3 * 3 * 8 + 8, 9 * 8 * 16 + 16, 9 * 16 * 32 + 32, 6 * 6 * 32 * 128 + 128, 128 * 48 + 48]
+    assert model.count_params() == sum(sizes)
+    assert keras.ops.convert_to_numpy(model(np.zeros((2, 48, 48, 1), "float32"))).shape == (2, 48)
+    assert hands_models.regressor(64, filters=(4, 4), units=10).get_layer("dense").get_weights()[0].shape == (
+        16 * 16 * 4,
+        10,
+    )
+
+
+def test_a_dead_output_gets_no_gradient_and_stays():
+    """The mechanism of the zero vector: below zero for every input, a ReLU output never moves again."""
+    model = tiny("relu")
+    model.get_layer("out").set_weights([np.array([[-1.0], [-1.0]]), np.array([-9.0])])
+    model.compile("sgd", "mean_squared_error")
+    before = [np.array(w) for w in model.get_weights()]
+    assert probes.gradient_rms(model, X, Y) == {"out/kernel": 0.0, "out/bias": 0.0}
+    for _ in range(3):
+        model.train_on_batch(X, Y)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert probes.dead_units(model, X, "out").all()
+
+
+# ------------------------------------------------------------------------------------------------- heat-maps
+
+MAPS = np.zeros((1, 4, 6, 2), "float32")
+MAPS[0, 1, 2, 0] = 2.0
+MAPS[0, 3, 5, 1] = 9.0
+
+
+def test_a_gaussian_map_is_1_at_its_point_and_falls_off_by_hand():
+    maps = heat.gaussian_maps(np.array([[[2.0, 1.0], [4.5, 3.0]]]), 4, 6)
+    assert maps.shape == (1, 4, 6, 2)
+    assert maps.dtype == np.float32
+    assert maps[0, 1, 2, 0] == 1
+    assert maps[0, 1, 3, 0] == pytest.approx(np.exp(-0.5))
+    assert maps[0, 3, 4, 0] == pytest.approx(np.exp(-(4 + 4) / 2))
+    assert maps[0, 3, 4, 1] == maps[0, 3, 5, 1] == pytest.approx(np.exp(-0.125))
+    assert heat.gaussian_maps(np.array([[[2.0, 1.0]]]), 4, 6, sigma=2)[0, 1, 3, 0] == pytest.approx(np.exp(-0.125))
+    with pytest.raises(ValueError, match=r"\(N, K, 2\)"):
+        heat.gaussian_maps(np.zeros((3, 3)), 4, 6)
+    with pytest.raises(ValueError, match="sigma 0: expected above 0"):
+        heat.gaussian_maps(np.zeros((1, 1, 2)), 4, 6, sigma=0)
+
+
+def test_losses_of_maps_by_hand():
+    target, predicted = np.zeros((1, 2, 2, 1), "float32"), np.zeros((1, 2, 2, 1), "float32")
+    target[0, 0, 0, 0], predicted[0, 0, 0, 0], predicted[0, 1, 1, 0] = 1.0, 0.5, 1.0
+    found = keras.ops.convert_to_numpy(heat.weighted_squares(3)(target, predicted))
+    np.testing.assert_allclose(found, [(4 * 0.25 + 1) / 4])
+    shares = np.exp([0.5, 0.0, 0.0, 1.0]) / np.exp([0.5, 0.0, 0.0, 1.0]).sum()
+    found = keras.ops.convert_to_numpy(heat.map_cross_entropy(2 * target, predicted))  # any height of the target
+    np.testing.assert_allclose(found, [-np.log(shares[0])], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.exp(keras.ops.convert_to_numpy(heat.log_shares(predicted))).sum(axis=(1, 2)), 1, rtol=1e-5
+    )
+
+
+def test_a_map_is_read_by_its_brightest_pixel_and_by_its_mean_place():
+    np.testing.assert_array_equal(heat.brightest_pixel(MAPS), [[[2, 1], [5, 3]]])
+    share = np.exp(MAPS[0]) / np.exp(MAPS[0]).sum(axis=(0, 1))
+    v, u = np.mgrid[:4, :6]
+    expected = [[(share[..., k] * u).sum(), (share[..., k] * v).sum()] for k in range(2)]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(heat.soft_argmax(MAPS))[0], expected, rtol=1e-5)
+
+
+def test_the_heatmap_network_answers_in_the_size_of_its_input_and_trains_with_either_loss():
+    x, target = (
+        np.random.default_rng(0).normal(size=(2, 12, 16, 1)),
+        heat.gaussian_maps(np.full((2, 16, 2), 5.0), 12, 16),
+    )
+    for loss in ("mean_squared_error", heat.weighted_squares(10), heat.map_cross_entropy):
+        model = heat.heatmap_net(12, 16)
+        model.compile("adam", loss)
+        before = model.get_layer("head").get_weights()[0]
+        assert np.isfinite(float(model.train_on_batch(x, target)))
+        assert not np.array_equal(before, model.get_layer("head").get_weights()[0])
+        assert keras.ops.convert_to_numpy(model(x)).shape == (2, 12, 16, 16)
+    with pytest.raises(ValueError, match="62×80: expected multiples of 4"):
+        heat.heatmap_net(62, 80)
+    black = heat.heatmap_net(12, 16, head_init="zeros")
+    assert not keras.ops.convert_to_numpy(black(x)).any(), "a head of zeros has to begin at black"
+    half = heat.heatmap_net(12, 16, head_init="zeros", activation="sigmoid")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(half(x)), 0.5)
+
+
+def test_a_map_without_a_dot_asks_nothing_instead_of_spoiling_the_loss():
+    target = heat.gaussian_maps(np.array([[[-500.0, 5.0], [3.0, 3.0]]]), 12, 16)  # the first lies far outside
+    found = keras.ops.convert_to_numpy(heat.map_cross_entropy(target, np.zeros_like(target)))
+    np.testing.assert_allclose(found, [np.log(12 * 16) / 2], rtol=1e-5)

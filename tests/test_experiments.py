@@ -464,3 +464,11 @@ def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
         assert row["measured"]
         for value in row["measured"].values():
             assert value is None or math.isfinite(value)
+
+
+def test_the_range_of_what_was_not_finite_reaches_to_infinity():
+    rows = [{"row": "a", "seed": seed, "measured": {"loss": value}} for seed, value in enumerate((2.0, None, 0.5))]
+    result = {"experiment": "tiny", "rows": rows}
+    assert experiments.values(result, "a", "loss") == [2.0, None, 0.5]
+    assert experiments.ranges(result, "a", "loss") == "0.5 – inf"
+    assert experiments.ranges(result, "b", "loss") == "–"

@@ -21,8 +21,10 @@ def test_missing_marks_are_named():
         pages.with_fresh_blocks("no marks here")
 
 
-def test_the_committed_result_is_not_stale():
-    assert not experiments.load_result("digits")["stale"], "the code changed: course run digits --size full --seeds 3"
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_no_committed_result_is_stale(name):
+    size = experiments.committed_size(name).name
+    assert not experiments.load_result(name)["stale"], f"the code changed: course run {name} --size {size}"
 
 
 def test_every_figure_is_committed_small_and_shown_with_alt_text():

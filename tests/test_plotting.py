@@ -268,3 +268,34 @@ def test_joint_bars_of_one_series_need_no_legend_and_of_wrong_length_are_refused
     for wrong in ([1.0, 2.0, 3.0], [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="expected one for each of 2"):
             plotting.joint_bars({"a": wrong}, ["left", "right"])
+
+
+# ---------------------------------------------------------------------------------------------------- outcome grid
+
+
+def test_a_grid_of_outcomes_colours_by_bars_and_writes_each_number():
+    values = [[0.2, 0.9, 3.0], [0.5, 12345.0, np.inf], [np.nan, 1e9, -np.inf]]
+    ax = plotting.outcome_grid(values, ["a", "b", "c"], ["x", "y", "z"], good=0.5, bad=1.0)
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[2, 1, 0], [1, 0, 0], [0, 0, 0]])
+    assert [text.get_text() for text in ax.texts] == [
+        "0.20",
+        "0.90",
+        "3.00",
+        "0.50",
+        "12,345",
+        "∞",
+        "NaN",
+        "1e+09",
+        "−∞",
+    ]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["x", "y", "z"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is on top"
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"), [(np.zeros((2, 2)), (0.5, 1.0)), (np.zeros(3), (0.5, 1.0)), (np.zeros((3, 3)), (2.0, 1.0))]
+)
+def test_a_grid_that_does_not_fit_its_names_is_refused(values, bars):
+    with pytest.raises(ValueError, match=r"expected|above"):
+        plotting.outcome_grid(values, ["a", "b", "c"], ["x", "y", "z"], good=bars[0], bad=bars[1])

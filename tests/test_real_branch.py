@@ -4,18 +4,19 @@ import pytest
 
 from course_utils import cases, runtime
 from course_utils.cli import lessons
-from course_utils.datasets import digits
+from course_utils.datasets import digits, hands
 
 pytestmark = pytest.mark.deep
 
 
 @pytest.fixture(scope="module")
 def data_folder(tmp_path_factory):
-    """A data root with the stand-in digits in MNIST's own formats."""
+    """A data root with the stand-ins in the published formats."""
     folder = tmp_path_factory.mktemp("data")
     stand_in = digits.load(runtime.REDUCED)
     digits.write_npz(folder / "mnist" / "mnist.npz", stand_in)
     digits.write_idx_folder(folder / "idx" / "mnist", stand_in)
+    hands.write_icvl(folder / "icvl", hands.load(runtime.REDUCED, every=1, train=120, test=60))
     return folder
 
 

@@ -1,16 +1,20 @@
-"""``course bench``: what each lesson costs."""
+"""``course bench``: what each lesson costs, and how fast the renderers are."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import typer
 
 from course_utils import datasets, runtime
 from course_utils.cli import lessons
+from course_utils.rendering import hand
 from course_utils.runtime import SettingsError
 
 CPU_LIMIT_S, MEMORY_LIMIT_GB = 60.0, 2.5
+#: What is rendered → (each k-th pixel, frames a second it should reach on 2 cores).
+RENDERING = {"hands, 60×80": (4, 500), "hands, 240×320": (1, 60)}
 
 
 def bench(
@@ -32,6 +36,7 @@ def bench(
         rows.append({"lesson": name, **spent})
         if not as_json:
             print(_line(rows[-1]), flush=True)
+    rendering = [] if names else [_rate(what, *how) for what, how in RENDERING.items()]
     failed = [row["lesson"] for row in rows if "error" in row]
     run = runtime.start(quiet=True)
     result = {
@@ -39,19 +44,39 @@ def bench(
         "command": f"course bench --save, COURSE_SIZE={size.name}",
         **run.record(),
         "rows": rows,
+        **({"rendering": rendering} if rendering else {}),
     }
     if as_json:
         print(runtime.to_json(result), end="")
-    elif size == runtime.REDUCED:
-        done = [row for row in rows if "error" not in row]
-        over = [r["lesson"] for r in done if r["cpu_s"] > CPU_LIMIT_S or r["peak_gb"] > MEMORY_LIMIT_GB]
-        print(
-            f"budget: {CPU_LIMIT_S:g} CPU-seconds after imports, {MEMORY_LIMIT_GB} GB; over it: {', '.join(over) or 'none'}"
-        )
+    else:
+        for row in rendering:
+            below = "" if row["frames_per_s"] >= row["goal"] else ", NOT REACHED"
+            print(f"{row['what']:28} {row['frames_per_s']:7.0f} frames/s (goal: {row['goal']}{below})")
+        if size == runtime.REDUCED:
+            _print_budget(rows)
     if failed:
         raise typer.Exit(1)
     if save:
         runtime.write_text_atomically(_path(size), runtime.to_json(result))
+
+
+def _rate(what: str, every: int, goal: int, seconds: float = 2.0) -> dict:
+    """Frames a second of the renderer, over at least ``seconds`` after one block to warm up."""
+    hand.render(64, seed=0, every=every)
+    began, blocks = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        blocks += 1
+        hand.render(64, seed=blocks, every=every)
+    return {"what": what, "frames_per_s": round(64 * blocks / (time.perf_counter() - began), 1), "goal": goal}
+
+
+def _print_budget(rows: list[dict]) -> None:
+    over = [
+        r["lesson"] for r in rows if "error" not in r and (r["cpu_s"] > CPU_LIMIT_S or r["peak_gb"] > MEMORY_LIMIT_GB)
+    ]
+    print(
+        f"budget: {CPU_LIMIT_S:g} CPU-seconds after imports, {MEMORY_LIMIT_GB} GB; over it: {', '.join(over) or 'none'}"
+    )
 
 
 def _path(size: runtime.Size) -> Path:

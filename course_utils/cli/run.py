@@ -16,7 +16,10 @@ def run(
     seeds: int = typer.Option(3, min=1, help="How many seeds."),
     seed_base: int = typer.Option(0, min=0, help="First seed."),
     rows: str = typer.Option("", help="Only these rows, separated by semicolons."),
-    out: Path = typer.Option(None, help="Where to write; default: results/NAME.json at full size."),
+    out: Path = typer.Option(
+        None,
+        help="Where to write; default: results/NAME.json; other sizes than the committed one carry theirs in the name.",
+    ),
 ) -> None:
     """Run a named experiment; finished rows are saved at once and kept when the command is run again."""
     experiments.must_know(name)

@@ -3,6 +3,7 @@
 Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
 """
 
+from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
 from course_utils.plotting.lines import curve, intervals, layer_bars
@@ -21,6 +22,7 @@ __all__ = [
     "joint_bars",
     "kernel_grid",
     "layer_bars",
+    "outcome_grid",
     "pair",
     "skeleton",
     "stretch",

@@ -1,49 +1,20 @@
-"""What README takes from lessons and results: two tables and three figures. ``make pages`` writes them again.
-
-Everything here is read from committed files, but for the picture of the filters, which comes from one training run of
-lesson 11 at reduced size.
-"""
+"""README's table and figures of Part 1, digits."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 
 from course_utils import experiments, metrics, plotting, runtime
-from course_utils.cli import lessons
-from course_utils.runtime import CourseError
-
-FIGURES = "results/figures"
+from course_utils.cli.pages.common import made_by, mean_and_range
 
 
-def lesson_map() -> str:
-    """Markdown table of all lessons: number, question and run times, as their headers give them."""
-    rows = ["| lesson | question | run: reduced / full |", "|---|---|---|"]
-    for name in lessons.names():
-        header = _header(runtime.lessons_dir() / f"{name}.ipynb")
-        times = re.search(r"the run takes (.+?) reduced, (.+?) full", header["Time"])
-        if not times:
-            raise CourseError(f"{name}: no run times in the header's Time: {header['Time']!r}")
-        rows.append(f"| [{name}](notebooks/{name}.ipynb) | {header['Question']} | {times[1]} / {times[2]} |")
-    return "\n".join(rows)
-
-
-def _header(path: Path) -> dict[str, str]:
-    first = nbformat.read(path, as_version=4).cells[0].source
-    return dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", first, re.MULTILINE))
-
-
-def digits_table() -> str:
+def table() -> str:
     """Markdown table: what was published or claimed about the digits network, beside what was measured."""
     result = experiments.load_result("digits")
 
     def found(row: str, value: str, form: str) -> str:
-        numbers = experiments.values(result, row, value)
-        return f"{form.format(np.mean(numbers))} ({form.format(min(numbers))} – {form.format(max(numbers))})"
+        return mean_and_range(experiments.values(result, row, value), form)
 
     accuracy = ("accuracy_end", "{:.2%}")
     rows = [
@@ -87,24 +58,7 @@ def digits_table() -> str:
     ]
     lines = ["| quantity | published or claimed | measured: mean (smallest – largest) |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    v = result["versions"]
-    made = f"Real MNIST, documented network, seeds {', '.join(map(str, result['seeds']))}, accuracy on 10 000 images; {result['device']}, "
-    made += f"Keras {v['keras']} on {result['backend']} {v[result['backend']]}; `{result['command']}`."
-    return "\n".join([*lines, "", made + (" **Stale:** the code changed since." if result["stale"] else "")])
-
-
-BLOCKS = {"lessons": lesson_map, "digits": digits_table}
-
-
-def with_fresh_blocks(text: str) -> str:
-    """README with the text between each pair of ``<!-- NAME -->`` and ``<!-- /NAME -->`` written anew."""
-    for name, make in BLOCKS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise CourseError(f"README.md: the marks <!-- {name} --> … <!-- /{name} --> are missing")
-        block = make()
-        text = pattern.sub(lambda match, block=block: match[1] + block + "\n" + match[2], text)
-    return text
+    return "\n".join([*lines, "", made_by(result, "Real MNIST, documented network, accuracy on 10 000 images")])
 
 
 def draw_gradients() -> plt.Figure:
@@ -171,20 +125,3 @@ DRAWINGS = {
     "digits_gradients.png": draw_gradients,
     "digits_accuracy.png": draw_accuracy,
 }
-
-
-def main() -> None:
-    """Write README's tables and the figures under results/figures/."""
-    readme = runtime.repo_root() / "README.md"
-    runtime.write_text_atomically(readme, with_fresh_blocks(readme.read_text(encoding="utf-8")))
-    folder = runtime.repo_root() / FIGURES
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, draw in DRAWINGS.items():
-        figure = draw()
-        figure.savefig(folder / name, dpi=80, bbox_inches="tight", metadata={"Software": None})
-        plt.close(figure)
-        print(folder / name)
-
-
-if __name__ == "__main__":
-    main()

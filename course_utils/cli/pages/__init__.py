@@ -1,0 +1,50 @@
+"""What README takes from lessons and results: tables and figures. ``make pages`` writes them again.
+
+One module a part, with ``table()`` and ``DRAWINGS``. Everything is read from committed files or made within seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+
+from course_utils import runtime
+from course_utils.cli import lessons
+from course_utils.cli.pages import digits, hands
+from course_utils.runtime import CourseError
+
+FIGURES = "results/figures"
+
+
+def lesson_map() -> str:
+    """Markdown table of all lessons: number, question and run times, as their headers give them."""
+    rows = ["| lesson | question | run: reduced / full |", "|---|---|---|"]
+    for name in lessons.names():
+        header = _header(runtime.lessons_dir() / f"{name}.ipynb")
+        times = re.search(r"the run takes (.+?) reduced, (.+?) full", header["Time"])
+        if not times:
+            raise CourseError(f"{name}: no run times in the header's Time: {header['Time']!r}")
+        rows.append(f"| [{name}](notebooks/{name}.ipynb) | {header['Question']} | {times[1]} / {times[2]} |")
+    return "\n".join(rows)
+
+
+def _header(path: Path) -> dict[str, str]:
+    first = nbformat.read(path, as_version=4).cells[0].source
+    return dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", first, re.MULTILINE))
+
+
+BLOCKS = {"lessons": lesson_map, "digits": digits.table, "hands": hands.table}
+DRAWINGS = digits.DRAWINGS | hands.DRAWINGS
+
+
+def with_fresh_blocks(text: str) -> str:
+    """README with the text between each pair of ``<!-- NAME -->`` and ``<!-- /NAME -->`` written anew."""
+    for name, make in BLOCKS.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise CourseError(f"README.md: the marks <!-- {name} --> … <!-- /{name} --> are missing")
+        block = make()
+        text = pattern.sub(lambda match, block=block: match[1] + block + "\n" + match[2], text)
+    return text

@@ -1,0 +1,25 @@
+"""Write README's tables and the figures under results/figures/: ``python -m course_utils.cli.pages``."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+
+from course_utils import runtime
+from course_utils.cli.pages import DRAWINGS, FIGURES, with_fresh_blocks
+
+
+def main() -> None:
+    """Write README's tables and the figures under results/figures/."""
+    readme = runtime.repo_root() / "README.md"
+    runtime.write_text_atomically(readme, with_fresh_blocks(readme.read_text(encoding="utf-8")))
+    folder = runtime.repo_root() / FIGURES
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in DRAWINGS.items():
+        figure = draw()
+        figure.savefig(folder / name, dpi=80, bbox_inches="tight", metadata={"Software": None})
+        plt.close(figure)
+        print(folder / name)
+
+
+if __name__ == "__main__":
+    main()
