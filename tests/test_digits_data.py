@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_checks import assert_same, the_line
 
 from course_utils import datasets
 from course_utils.datasets import digits
@@ -64,23 +65,6 @@ def save_idx(folder, arrays):
     for name, array in arrays.items():
         (folder / f"{digits.IDX_FILES[name]}.gz").write_bytes(gzip.compress(idx_bytes(array)))
     return folder
-
-
-def the_line(call, *arguments):
-    """The text of the DataError that a call raises; it has to be one line."""
-    with pytest.raises(DataError) as raised:
-        call(*arguments)
-    text = str(raised.value)
-    assert text.strip() and "\n" not in text
-    return text
-
-
-def assert_same(found, expected):
-    for split in ("train", "test"):
-        for part in ("x", "y"):
-            a, b = getattr(getattr(found, split), part), getattr(getattr(expected, split), part)
-            assert a.dtype == b.dtype
-            np.testing.assert_array_equal(a, b)
 
 
 # -------------------------------------------------------------------------------------------------- stand-in

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_checks import assert_same, the_line
 from PIL import Image
 
 from course_utils import metrics
@@ -89,23 +90,6 @@ def change_line(path, number, change):
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     lines[number - 1] = change(lines[number - 1])
     path.write_text("".join(lines), encoding="utf-8")
-
-
-def the_line(call, *arguments, **named):
-    """The text of the DataError that a call raises; it has to be one line."""
-    with pytest.raises(DataError) as raised:
-        call(*arguments, **named)
-    text = str(raised.value)
-    assert text.strip() and "\n" not in text
-    return text
-
-
-def assert_same(found, expected):
-    for split in ("train", "test"):
-        for part in ("x", "y"):
-            a, b = getattr(getattr(found, split), part), getattr(getattr(expected, split), part)
-            assert a.dtype == b.dtype
-            np.testing.assert_array_equal(a, b)
 
 
 # -------------------------------------------------------------------------------------------------- stand-in
