@@ -133,3 +133,99 @@ def success_curve(errors: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
             f"errors {errors.shape} and thresholds {thresholds.shape}: expected (N, K) with N, K > 0, and (T,)"
         )
     return np.mean(errors.max(axis=1) <= thresholds[:, None], axis=1)
+
+
+#: Ways to measure a face's size, for ``face_size`` and ``normalized_mean_error``.
+FACE_SIZES = ("outer eyes", "pupils", "box", "diagonal")
+
+
+def face_size(points: ArrayLike, by: str = "outer eyes") -> np.ndarray:
+    """The distance that errors on each face are divided by: ``(N,)``, in px.
+
+    points: ``(N, K, 2)`` as (x, y) in px. by, one of ``FACE_SIZES``:
+
+    - ``"outer eyes"``: between the outer corners of the eyes, points 36 and 45 of the 68 of 300-W. C. Sagonas,
+      G. Tzimiropoulos, S. Zafeiriou and M. Pantic, 300 Faces in-the-Wild Challenge, ICCV Workshops 2013.
+    - ``"pupils"``: between the means of the six points around each eye, 36–41 and 42–47. Shorter than the first, so the
+      same error in px looks larger.
+    - ``"box"``: √(width · height) of the smallest upright box around the points, for any K. A. Bulat and
+      G. Tzimiropoulos, How far are we from solving the 2D & 3D face alignment problem?, ICCV 2017.
+    - ``"diagonal"``: the diagonal of that box, for any K. S. Zafeiriou et al., The Menpo facial landmark localisation
+      challenge, CVPR Workshops 2017.
+
+    A face with a NaN where it is measured has size NaN. Lesson 30_faces_landmarks. Raises ValueError for an unknown
+    ``by``, other shapes, no faces, a K other than 68 for the first two, and a face of size 0, naming its row.
+    """
+    points = np.asarray(points, np.float64)
+    if by not in FACE_SIZES:
+        raise ValueError(f"by {by!r}: expected one of {', '.join(map(repr, FACE_SIZES))}")
+    if points.ndim != 3 or points.shape[-1] != 2 or not points.size:
+        raise ValueError(f"points {points.shape}: expected (N, K, 2) with N, K > 0")
+    if by in ("outer eyes", "pupils") and points.shape[1] != 68:
+        raise ValueError(f"points {points.shape}: expected (N, 68, 2) to measure by {by!r}")
+    if by == "outer eyes":
+        size = np.linalg.norm(points[:, 45] - points[:, 36], axis=-1)
+    elif by == "pupils":
+        size = np.linalg.norm(points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1), axis=-1)
+    else:
+        width, height = np.ptp(points, axis=1).T
+        size = np.sqrt(width * height) if by == "box" else np.hypot(width, height)
+    if (size == 0).any():
+        raise ValueError(f"the face in row {np.flatnonzero(size == 0)[0]} has size 0 by {by!r}: expected more")
+    return size
+
+
+def normalized_mean_error(truth: ArrayLike, predicted: ArrayLike, by: str = "outer eyes") -> np.ndarray:
+    """Mean distance of a face's points from the true ones, divided by the true ``face_size``: ``(N,)``, without a unit.
+
+    truth, predicted: ``(N, K, 2)`` as (x, y) in px; K = 68 unless ``by`` is ``"box"`` or ``"diagonal"``. 0.08 by
+    ``"outer eyes"`` is a mean error of 8 % of the distance between the outer corners of the eyes. A NaN coordinate makes
+    that face's error NaN. Numbers of two papers compare only with the same ``by`` and the same points.
+    Lesson 30_faces_landmarks. Raises ValueError as ``face_size`` does, and for unequal shapes.
+    """
+    size = face_size(truth, by)
+    return joint_errors(truth, predicted).mean(axis=1) / size
+
+
+def cumulative_error_curve(errors: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Share of faces whose error is at most each threshold (≤): ``(T,)``, from 0 to 1.
+
+    errors: ``(N,)`` as ``normalized_mean_error`` gives them; thresholds: ``(T,)``, in any order. NaN is a failure at every
+    threshold. Lesson 30_faces_landmarks. Raises ValueError for other shapes, no faces or a negative error.
+    """
+    return success_curve(_face_errors(errors)[:, None], thresholds)
+
+
+def area_under_curve(errors: ArrayLike, limit: float = 0.08) -> float:
+    """Area under the cumulative error curve from 0 to ``limit``, divided by ``limit``: a share from 0 to 1. "AUC".
+
+    errors: ``(N,)``. Exact, with no grid of thresholds: the curve is a sum of steps, a face with error e adds the strip
+    from e to ``limit``, so this is the mean of max(0, limit − e) / limit. Not the share of faces below the limit,
+    which is at least as large: errors of limit / 2 throughout have area 0.5 and a share of 1. NaN adds no area.
+    Lesson 30_faces_landmarks. Raises ValueError for other shapes, no faces, a negative error or a limit that is not
+    above 0.
+    """
+    return float(np.mean(np.fmax(0.0, _limit(limit) - _face_errors(errors))) / limit)  # fmax(0, NaN) is 0
+
+
+def failure_rate(errors: ArrayLike, limit: float = 0.08) -> float:
+    """Share of faces with an error above ``limit``, or NaN: from 0 to 1.
+
+    errors: ``(N,)``. Lesson 30_faces_landmarks. Raises ValueError as ``area_under_curve`` does.
+    """
+    return float(np.mean(~(_face_errors(errors) <= _limit(limit))))
+
+
+def _face_errors(errors: ArrayLike) -> np.ndarray:
+    errors = np.asarray(errors, np.float64)
+    if errors.ndim != 1 or not errors.size:
+        raise ValueError(f"errors {errors.shape}: expected (N,) with N > 0, one a face")
+    if (errors < 0).any():
+        raise ValueError(f"the error in row {np.flatnonzero(errors < 0)[0]} is negative: expected distances")
+    return errors
+
+
+def _limit(limit: float) -> float:
+    if not 0 < limit < np.inf:
+        raise ValueError(f"limit {limit}: expected a number above 0")
+    return limit

@@ -13,7 +13,7 @@ from course_utils.runtime import SettingsError, nearest
 
 __all__ = ["NAMES", "Dataset", "Split", "Status", "get"]
 
-NAMES = ("digits", "hands")
+NAMES = ("digits", "hands", "faces")
 
 
 def get(name: str) -> ModuleType:

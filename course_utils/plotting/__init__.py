@@ -3,6 +3,7 @@
 Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
 """
 
+from course_utils.plotting.faces import cumulative_error_curves, face_sheet, landmarks, shape_modes, start_shapes
 from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
@@ -15,16 +16,21 @@ __all__ = [
     "GOOD",
     "NEUTRAL",
     "axes",
+    "cumulative_error_curves",
     "curve",
     "depth_image",
+    "face_sheet",
     "image_row",
     "intervals",
     "joint_bars",
     "kernel_grid",
+    "landmarks",
     "layer_bars",
     "outcome_grid",
     "pair",
+    "shape_modes",
     "skeleton",
+    "start_shapes",
     "stretch",
     "success_curves",
     "use_style",

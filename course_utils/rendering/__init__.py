@@ -2,4 +2,5 @@
 
 ``camera``  pinhole camera: millimetres to pixels and back
 ``hand``    an articulated hand, ray-cast to a depth image
+``face``    a face with 68 points, as a shaded mesh
 """
