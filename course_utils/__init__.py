@@ -6,7 +6,7 @@ The package is a house of floors; a module imports only from floors below its ow
 floor  module                                       first met in
 ====== ============================================ =====================================================
 0      ``runtime``, ``metrics``                     00_start_here, 10_digits_convnet
-1      ``rendering``                                20_hands_depth_images
+1      ``rendering``                                20_hands_depth_images, 30_faces_landmarks
 2      ``datasets``, ``models``, ``probes``,        10_digits_convnet, 11_digits_frozen_filters
        ``cases``
 3      ``plotting``                                 10_digits_convnet
@@ -19,4 +19,4 @@ Floor 1's ``layers`` and floor 6 (``classroom``) are reserved for later parts.
 Importing this package loads neither Keras nor a backend.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

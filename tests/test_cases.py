@@ -11,6 +11,7 @@ from course_utils.runtime import BACKENDS, CourseError, SettingsError
 
 CASES = list(cases.all_cases().values())
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+PREFIXES = {"faces": "mdm", "expressions": "fer"}
 DOCUMENTED_DIGITS = {
     "digits-unit-normal-init",
     "digits-minmax-picture",
@@ -28,6 +29,12 @@ DOCUMENTED_HANDS = {
     "hands-scalar-reduce",
     "hands-exp-output",
     "hands-heatmap-of-zeros",
+}
+DOCUMENTED_FACES = {
+    "mdm-flip-without-permutation",
+    "mdm-xy-swap",
+    "mdm-misaligned-labels",
+    "mdm-success-rate-called-auc",
 }
 
 
@@ -52,14 +59,14 @@ def no_run_in_progress(monkeypatch):
 
 
 def test_every_documented_case_is_registered():
-    assert set(cases.all_cases()) >= DOCUMENTED_DIGITS | DOCUMENTED_HANDS
+    assert set(cases.all_cases()) >= DOCUMENTED_DIGITS | DOCUMENTED_HANDS | DOCUMENTED_FACES
 
 
 @every_case
 def test_case_says_all_it_must(case):
     for name in ("title", "symptom", "cause", "fix", "source"):
         assert len(getattr(case, name)) >= 20, name
-    assert case.id.startswith(case.part + "-")
+    assert case.id.startswith(PREFIXES.get(case.part, case.part) + "-")
     assert case.kind in ("statistical", "deterministic", "environment")
     assert case.status in ("reproduces", "refuted")
     assert set(case.backends) <= set(BACKENDS)

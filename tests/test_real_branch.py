@@ -4,7 +4,7 @@ import pytest
 
 from course_utils import cases, runtime
 from course_utils.cli import lessons
-from course_utils.datasets import digits, hands
+from course_utils.datasets import digits, faces, hands
 
 pytestmark = pytest.mark.deep
 
@@ -16,6 +16,7 @@ def data_folder(tmp_path_factory):
     stand_in = digits.load(runtime.REDUCED)
     digits.write_npz(folder / "mnist" / "mnist.npz", stand_in)
     digits.write_idx_folder(folder / "idx" / "mnist", stand_in)
+    faces.write(folder / "faces", faces.load(runtime.REDUCED, side=226, colour=True, train=80, test=30))
     hands.write_icvl(folder / "icvl", hands.load(runtime.REDUCED, every=1, train=120, test=60))
     return folder
 

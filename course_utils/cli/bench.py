@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from course_utils import datasets, runtime
 from course_utils.cli import lessons
-from course_utils.rendering import hand
+from course_utils.rendering import face, hand
 from course_utils.runtime import SettingsError
 
 CPU_LIMIT_S, MEMORY_LIMIT_GB = 60.0, 2.5
-#: What is rendered → (each k-th pixel, frames a second it should reach on 2 cores).
-RENDERING = {"hands, 60×80": (4, 500), "hands, 240×320": (1, 60)}
+#: What is rendered → (the call that renders, frames a second it should reach on 2 cores).
+RENDERING = {
+    "hands, 60×80": (partial(hand.render, every=4), 500),
+    "hands, 240×320": (partial(hand.render, every=1), 60),
+    "faces, 48×48, grey": (partial(face.render, side=48, colour=False), 250),
+    "faces, 128×128": (partial(face.render, side=128), 200),
+}
 
 
 def bench(
@@ -60,13 +67,13 @@ def bench(
         runtime.write_text_atomically(_path(size), runtime.to_json(result))
 
 
-def _rate(what: str, every: int, goal: int, seconds: float = 2.0) -> dict:
-    """Frames a second of the renderer, over at least ``seconds`` after one block to warm up."""
-    hand.render(64, seed=0, every=every)
+def _rate(what: str, render: Callable[..., object], goal: int, seconds: float = 2.0) -> dict:
+    """Frames a second of a renderer, over at least ``seconds`` after one block to warm up."""
+    render(64, seed=0)
     began, blocks = time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
         blocks += 1
-        hand.render(64, seed=blocks, every=every)
+        render(64, seed=blocks)
     return {"what": what, "frames_per_s": round(64 * blocks / (time.perf_counter() - began), 1), "goal": goal}
 
 

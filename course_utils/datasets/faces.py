@@ -27,7 +27,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -237,6 +237,7 @@ def load_real(
     colour: bool = True,
     train: int | None = None,
     test: int | None = None,
+    detector: bool = True,
     strict: bool = False,
 ) -> Faces:
     """300-W from its folder ``root`` (default: the first place it is found in), arrays as of :func:`load`.
@@ -248,7 +249,8 @@ def load_real(
 
     train, test: faces at most (default: all); when there are more, they are taken evenly spaced over the paths, so that
     each folder has its share, and only those photos are decoded. The mean shape is of all training pairs, however many
-    are taken. A face without a box file gets a drawn one, from a seed that depends on its path alone.
+    are taken. A face without a box file gets a drawn one, from a seed that depends on its path alone; so does every face
+    where ``detector`` is False.
 
     A bad pair (see :func:`ibug.read_folder`) is left out, counted in ``origin`` and named in ``skipped``; strict: the
     first one raises DataError instead. ``verified`` is True when all five folders hold as many pairs as published:
@@ -273,7 +275,7 @@ def load_real(
         counts[name] = read.found
         skipped += read.skipped
         faces = of_test if name in TEST_FOLDERS else of_train
-        faces += [(f"{name}/{one.image.stem}", one) for one in read.faces]
+        faces += [(f"{name}/{one.image.stem}", one if detector else replace(one, box=None)) for one in read.faces]
     held_out = not of_test
     if held_out:
         of_test, of_train = (

@@ -31,7 +31,7 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits", "hands")
+NAMES = ("digits", "hands", "faces_data")
 
 
 def must_know(name: str) -> None:

@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import digits, hands
+from course_utils.cli.pages import digits, faces, hands
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -35,8 +35,8 @@ def _header(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", first, re.MULTILINE))
 
 
-BLOCKS = {"lessons": lesson_map, "digits": digits.table, "hands": hands.table}
-DRAWINGS = digits.DRAWINGS | hands.DRAWINGS
+BLOCKS = {"lessons": lesson_map, "digits": digits.table, "hands": hands.table, "faces": faces.table}
+DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS
 
 
 def with_fresh_blocks(text: str) -> str:

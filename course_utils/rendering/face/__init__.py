@@ -1,4 +1,6 @@
-"""A parametric face on the 68 points of 300-W, drawn as a shaded mesh with exact points. NumPy only. Lesson 30_faces_landmarks.
+"""A parametric face on the 68 points of 300-W, drawn as a shaded mesh with exact points.
+
+NumPy only. Lesson 30_faces_landmarks.
 
 ``points``   numbers and mirror image of the 68 points
 ``shape``    where the skin is: neutral face, identities, action units, the mesh
@@ -37,7 +39,8 @@ def render(
 
     Each picture shows a square about the face, 1.6 times as wide as the box of its points, not quite in the middle.
     people: as of :func:`random_faces`. Returns uint8 ``(count, side, side, 3)`` or ``(…, 1)`` and float32
-    ``(count, 68, 2)`` as (x, y) px. The first ``n`` of a seed are the same for every ``count ≥ n``. Raises ValueError.
+    ``(count, 68, 2)`` as (x, y) px. The first ``n`` of a seed are the same for every ``count ≥ n``.
+    Raises ValueError for what :func:`random_faces` and :func:`draw` refuse.
     """
     faces = random_faces(count, seed=seed, **people)
     low, high = faces.points.min(axis=1), faces.points.max(axis=1)

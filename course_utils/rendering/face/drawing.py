@@ -12,7 +12,8 @@ from course_utils.rendering.face.looks import Look
 from course_utils.rendering.face.people import Faces
 
 _EAR = (9, 5)  # rows and columns of an ear
-_BLOCK = 64
+_BLOCK = 64  # faces whose surfaces are computed at once
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def draw(faces: Faces, windows: np.ndarray, *, side: int, colour: bool = True) -> np.ndarray:
@@ -125,7 +126,7 @@ def _drawn(
 def _lit(
     look: Look, albedo: np.ndarray, shine: np.ndarray, nx: np.ndarray, ny: np.ndarray, nz: np.ndarray
 ) -> np.ndarray:
-    """Light on skin: some from everywhere, some from a lamp (Lambert's law, softened at the edge of the shadow), a gleam."""
+    """Light on skin: some from everywhere, some from a lamp (Lambert's law, a softer edge of the shadow), a gleam."""
     lamp = look["lamp"] / np.sqrt((look["lamp"] ** 2).sum())
     halfway = lamp + np.array([0, 0, 1], np.float32)  # J. Blinn's model: between the lamp and the camera
     halfway /= np.sqrt((halfway**2).sum())
@@ -160,7 +161,7 @@ def _ear_form() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _ear(control: np.ndarray, left: bool, hidden: bool) -> tuple[np.ndarray, np.ndarray]:
-    """One ear as a grid of places ``(3, rows, columns)`` in the head's frame, and how dark each is, ``(rows, columns)``."""
+    """One ear as a grid of places ``(3, rows, columns)`` in the head's frame, and how dark each is."""
     side = 1.0 if left else -1.0
     root = control[16 if left else 0].astype(np.float32)
     high, out, dark = _ear_form()
@@ -172,7 +173,7 @@ def _ear(control: np.ndarray, left: bool, hidden: bool) -> tuple[np.ndarray, np.
 
 
 def _normals(grid: np.ndarray) -> np.ndarray:
-    """Unit normals of a surface given as a grid ``(3, rows, columns)``, towards the viewer for the front of the head."""
+    """Unit normals of a grid of places ``(3, rows, columns)``, towards the viewer on the front of the head."""
     right, down = np.empty_like(grid), np.empty_like(grid)
     right[:, :, 1:-1], down[:, 1:-1] = grid[:, :, 2:] - grid[:, :, :-2], grid[:, 2:] - grid[:, :-2]
     right[:, :, 0], right[:, :, -1] = grid[:, :, 1] - grid[:, :, 0], grid[:, :, -1] - grid[:, :, -2]
@@ -184,12 +185,11 @@ def _normals(grid: np.ndarray) -> np.ndarray:
 
 
 def _camera(look: Look, picture: np.ndarray, colour: bool) -> np.ndarray:
-    """What a camera makes of it: exposure, colour cast, contrast, softness, grain; ``(side, side, 3 or 1)`` of 8 bits."""
-    if not colour:
-        picture = _weighted(picture * look["cast"][:, None, None], _LUMA)[None]
-    else:
-        picture = picture * look["cast"][:, None, None]
+    """What a camera makes of it: cast, exposure, contrast, softness, grain; uint8 ``(side, side, 3)`` or ``(…, 1)``."""
+    picture = picture * look["cast"][:, None, None]
     picture = (0.5 + (picture * look["exposure"] - 0.45) * look["contrast"]).clip(0, 1)
+    if not colour:  # only now: what is over-exposed in one channel is so in the grey picture, too
+        picture = sum(np.float32(share) * channel for share, channel in zip(_LUMA, picture, strict=True))[None]
     side = picture.shape[-1]
     soft = look["blur"] * min(1.0, side / 128) * np.float32(0.25)
     picture[:, 1:-1] += soft * (picture[:, 2:] + picture[:, :-2] - 2 * picture[:, 1:-1])
@@ -198,10 +198,3 @@ def _camera(look: Look, picture: np.ndarray, colour: bool) -> np.ndarray:
     grain = skin.noise_grid(2, np.arange(side) + down, np.arange(side) + right)
     picture += look["grain"] * grain
     return (picture.clip(0, 1) * 255 + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 0)
-
-
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-
-
-def _weighted(channels: np.ndarray, weights: tuple[float, ...]) -> np.ndarray:
-    return sum(np.float32(weight) * channel for weight, channel in zip(weights, channels, strict=True))

@@ -1,7 +1,7 @@
 """What a face looks like apart from its shape: colours, hair, light, surroundings, glasses. Lesson 30_faces_landmarks.
 
-A look is one dictionary: name → float32 number or array. Colours are red, green and blue from 0 to 1 as in a good light;
-places and lengths are in mm, or, behind the face, in widths of the picture.
+A look is one dictionary: name → float32 number or array. Colours are red, green and blue from 0 to 1 as in a good
+light; places and lengths are in mm, or, behind the face, in widths of the picture.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 Look = dict[str, np.ndarray]
 
-#: Skin from light to dark; hair: black, two browns, dark and light blond, red, grey, white; brown to blue and grey irises.
+#: Skin from light to dark; hair: black, browns, blonds, red, grey, white; irises: brown to blue, grey.
 SKINS = np.array(
     [(0.94, 0.80, 0.72), (0.88, 0.70, 0.60), (0.80, 0.60, 0.48), (0.68, 0.48, 0.36), (0.52, 0.35, 0.26), (0.36, 0.24, 0.18)]
 )  # fmt: skip
@@ -19,7 +19,7 @@ HAIRS = np.array(
      (0.68, 0.52, 0.32), (0.47, 0.20, 0.10), (0.62, 0.62, 0.62), (0.84, 0.83, 0.81)]
 )  # fmt: skip
 IRISES = np.array([(0.20, 0.12, 0.07), (0.30, 0.19, 0.10), (0.36, 0.34, 0.18), (0.32, 0.42, 0.50), (0.42, 0.46, 0.46)])
-#: How often each colour of hair and iris goes with light skin; dark skin has black, brown or grey hair and brown eyes.
+#: How often each goes with light skin; dark skin has black, brown or grey hair and brown eyes.
 _HAIR_SHARES = (0.12, 0.2, 0.2, 0.16, 0.12, 0.05, 0.1, 0.05)
 _IRIS_SHARES = (0.34, 0.26, 0.12, 0.16, 0.12)
 
@@ -28,7 +28,7 @@ GLASSES, DARK, OCCLUDED = 0.12, 0.2, 0.06
 
 
 def random_look(rng: np.random.Generator, extras: float = 1.0) -> Look:
-    """The look of one person in one light in one place. extras: factor on the shares of glasses and of things in front."""
+    """The look of one person in one light and place. extras: factor on the shares of glasses and of things in front."""
     person = _person(rng)
     look = person | _light(rng) | _surroundings(rng) | _glasses(rng, extras) | _thing(rng, extras, person["skin"])
     look["shift"] = rng.integers(512, size=4)  # where each random field is read
@@ -104,7 +104,6 @@ def _hair(rng: np.random.Generator, colour: np.ndarray, man: bool, age: float) -
         "widow": rng.uniform(-2, 6),
         "receding": man * age * rng.uniform(0, 22),
         "sideburn": rng.uniform(-6, 16),
-        "behind": 40.0,
         "beard": beard * rng.uniform(0.7, 1),
         "moustache": moustache,
         "brow colour": brows * rng.uniform(0.7, 1.0),

@@ -1,4 +1,4 @@
-"""Random people: who they are, what their faces do, how they stand to the camera, and in what light. Lesson 30_faces_landmarks."""
+"""Random people: who they are, what their faces do, how they stand to the camera. Lesson 30_faces_landmarks."""
 
 from __future__ import annotations
 
@@ -83,33 +83,41 @@ def random_faces(
 def _for_each(value: ArrayLike | None, count: int, name: str, most: float) -> np.ndarray | None:
     if value is None:
         return None
-    value = (
-        np.broadcast_to(np.asarray(value), (count,)) if np.ndim(value) < 2 and np.size(value) in (1, count) else None
-    )
-    if value is None or not ((value >= 0) & (value <= most)).all():
-        raise ValueError(f"{name}: expected a number from 0 to {most}, or {count} of them")
-    return value
+    value = np.asarray(value, float)
+    whole = name == "expression"
+    fits = value.ndim < 2 and value.size in (1, count) and ((value >= 0) & (value <= most)).all()
+    if not fits or (whole and (value % 1).any()):
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"{name}: expected a {kind} from 0 to {most}, or {count} of them")
+    return np.broadcast_to(value.astype(int) if whole else value, (count,))
 
 
-def _block(seed: int, number: int, count: int, expression: np.ndarray | None, strength: np.ndarray | None, turned: float, extras: float) -> Faces:  # fmt: skip
+def _block(
+    seed: int,
+    number: int,
+    count: int,
+    expression: np.ndarray | None,
+    strength: np.ndarray | None,
+    turned: float,
+    extras: float,
+) -> Faces:
     rng = np.random.default_rng([seed, number])
     drawn = rng.integers(len(EXPRESSIONS), size=_BLOCK)[:count], rng.uniform(0.35, 1.0, _BLOCK)[:count]
-    expression = drawn[0] if expression is None else expression.astype(int)
-    strength = drawn[1] if strength is None else strength.astype(float)
+    expression = drawn[0] if expression is None else expression
+    strength = drawn[1] if strength is None else strength
 
     who = np.stack(list(shape.identities().values()))
-    control = (
-        shape.neutral() + np.einsum("nk,kpx->npx", rng.normal(size=(_BLOCK, len(who))).clip(-2.2, 2.2), who)[:count]
-    )
+    own = rng.normal(size=(_BLOCK, len(who))).clip(-2.2, 2.2)
+    control = shape.neutral() + np.einsum("nk,kpx->npx", own, who)[:count]
     units = shape.actions()
-    per_class = np.array([[shape.EXPRESSION_ACTIONS[name].get(unit, 0.0) for unit in units] for name in EXPRESSIONS])
+    per_class = np.array([[shape.expression(name).get(unit, 0.0) for unit in units] for name in EXPRESSIONS])
     personal = rng.normal(1, 0.18, (_BLOCK, len(units))).clip(0.4, 1.5)[:count]
     stray = (rng.exponential(0.05, (_BLOCK, len(units))) * (rng.random((_BLOCK, len(units))) < 0.6))[:count]
     shut = (rng.random(_BLOCK) < 0.05)[:count]
     acts = per_class[expression] * strength[:, None] * personal + stray
-    acts[:, list(units).index("eye closure")] += shut * 1.0
     acts = acts.clip(0, 1.1)
-    acts[:, list(units).index("eye closure")] = acts[:, list(units).index("eye closure")].clip(0, 1)
+    closure = list(units).index("eye closure")
+    acts[:, closure] = (acts[:, closure] + shut).clip(0, 1)
     lopsided = 1 + 0.12 * rng.normal(size=(_BLOCK, len(units)))[:count].clip(-2, 2)
     moves = np.stack(list(units.values()))
     left = shape.neutral()[:, 0] > 0
@@ -121,7 +129,7 @@ def _block(seed: int, number: int, count: int, expression: np.ndarray | None, st
     pose = (turned * spread * rng.normal(size=(_BLOCK, 3))[:count]).clip(-shape.MOST, shape.MOST)
     distance = rng.uniform(600, 2500, _BLOCK)[:count]
     looks = tuple(
-        random_look(np.random.default_rng([seed, number, i]), extras)
+        random_look(np.random.default_rng([seed, number, i or _BLOCK]), extras)  # NumPy takes [s, n, 0] for [s, n]
         | expressed_look(control[i], dict(zip(units, acts[i], strict=True)))
         for i in range(count)
     )
@@ -142,7 +150,7 @@ def _keep_lids_apart(control: np.ndarray) -> None:
 
 
 def rotation(pose: np.ndarray) -> np.ndarray:
-    """Rotations ``(N, 3, 3)`` of yaw, pitch and roll in degrees: turn right (in the image), nod down, tilt clockwise."""
+    """Rotations ``(N, 3, 3)`` of yaw, pitch, roll in degrees: turn right (in the image), nod down, tilt clockwise."""
     yaw, pitch, roll = np.deg2rad(np.asarray(pose, np.float64)).T
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
     cos, sin = np.cos, np.sin
@@ -153,7 +161,7 @@ def rotation(pose: np.ndarray) -> np.ndarray:
 
 
 def seen(places: np.ndarray, turn: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Places ``(N, P, 3)`` in the head's frame → (x, y) as seen and the depth towards the camera, ``(N, P, 3)`` in mm."""
+    """Places ``(N, P, 3)`` in the head's frame → (x, y) as seen and depth (larger is nearer), ``(N, P, 3)`` in mm."""
     turned = (places - PIVOT.astype(places.dtype)) @ turn.swapaxes(1, 2)
     scale = (distance[:, None] / (distance[:, None] - turned[..., 2]))[..., None]
     return np.concatenate([turned[..., :2] * scale, turned[..., 2:]], axis=-1)
@@ -164,10 +172,10 @@ _SAMPLES = 16
 
 @functools.cache
 def _tracks() -> tuple[np.ndarray, np.ndarray]:
-    """Mesh weights of the 68 points, then of places on the skin from each jaw point towards the middle of the face.
+    """The 68 points, then places on the skin from each jaw point towards the middle of the face, as the mesh has them.
 
-    Base ``(P, 3)`` and matrix ``(P, K)``: where each place is on the neutral mesh, and how control points carry it. The
-    mesh is flat within a triangle: a point between its corners has to be between them in the picture as well.
+    Base ``(P, 3)`` and matrix ``(P, K)``: where each place is on the neutral mesh, and how control points carry it.
+    Both are mixed from the corners of the triangle it lies in, which is flat: so it lies on what is drawn.
     """
     spots = shape.spots()[:68]
     shares = np.linspace(0, 0.72, _SAMPLES)[1:, None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.rendering.face.looks import Look
-from course_utils.rendering.face.skin import noise_at, noise_grid
+from course_utils.rendering.face.skin import noise_at, noise_grid, soft_edge
 
 
 def background(look: Look, side: int) -> np.ndarray:
@@ -42,14 +42,10 @@ def _blend(picture: np.ndarray, share: np.ndarray, colour: np.ndarray) -> None:
         channel += share * (tone - channel)
 
 
-def _step(value: np.ndarray, width: float) -> np.ndarray:
-    return (value * np.float32(0.5 / width) + np.float32(0.5)).clip(0, 1)
-
-
 def body(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, place: dict[str, np.ndarray]) -> None:
     """Hair behind the head, neck, shoulders. x ``(side,)`` and y ``(side,)``: mm of each column and row.
 
-    place: where chin, nape and the middle of the head are seen, in mm, each ``(2,)``; and light: how bright the neck is.
+    place: where the "head"'s middle, "nape" and "chin" are seen, ``(2,)`` in mm each, and "light": how bright all is.
     """
     pixel = abs(x[1] - x[0])
     head, nape, chin, light = (place[name] for name in ("head", "nape", "chin", "light"))
@@ -63,7 +59,7 @@ def body(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, place: d
         lower = look["long hair"] - 0.0016 * dx * dx - dy
         gap = np.minimum(np.minimum(half - dx, lower), dy + 125) + 1.2 * strands
         tone = (0.62 + 0.16 * strands) * light
-        _blend(picture, _step(gap, 5 + pixel), look["hair colour"][:, None, None] * tone)
+        _blend(picture, soft_edge(gap, 5 + pixel), look["hair colour"][:, None, None] * tone)
     top = int(np.searchsorted(y, chin[1] - 62))  # neck and clothes are below
     if top == len(y):
         return
@@ -74,13 +70,13 @@ def body(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, place: d
     half = look["neck"] + (dy.clip(0) / 60) ** 2 * 10
     rounded = 0.55 + 0.45 * np.sqrt((1 - (across / (half + 6)) ** 2).clip(0, 1))
     under = 0.62 + 0.30 * ((dy - 6) / 40).clip(0, 1)  # the chin's shadow
-    share = _step(np.minimum(half - across, dy + 60), 1 + pixel)
+    share = soft_edge(np.minimum(half - across, dy + 60), 1 + pixel)
     _blend(lower_part, share, look["skin"][:, None, None] * (rounded * under * light))
     opened = look["collar open"]
     slope = 0.34 * (across - 38).clip(0) + 0.0012 * (across - 38).clip(0) ** 2
     collar = 52 + look["collar"] + slope - 26 * np.exp(-((across / 70) ** 2)) * (1 - opened)
     collar -= 14 * np.exp(-((across / (0.9 * look["neck"])) ** 2)) * opened
-    share = _step(np.minimum(dy - collar + 12, 230 - across), 1.2 + pixel)
+    share = soft_edge(np.minimum(dy - collar + 12, 230 - across), 1.2 + pixel)
     tone = (
         0.8
         + 0.12 * noise_grid(0, rows[top:], columns)
@@ -90,7 +86,7 @@ def body(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, place: d
 
 
 def glasses(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, frame: np.ndarray) -> None:
-    """Glasses on the nose. frame: origin, direction to the left eye and direction down of their plane as seen, ``(3, 2)``."""
+    """Glasses on the nose. frame: origin, and how 1 mm to the left eye and 1 mm down are seen, ``(3, 2)`` in mm."""
     origin, right, down = frame
     turn = np.linalg.inv(np.stack([right, down], axis=1))
     columns, rows = (np.flatnonzero(np.abs(line - centre) < 85) for line, centre in ((x, origin[0]), (y, origin[1])))
@@ -105,14 +101,14 @@ def glasses(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, frame
     gap = (1 - norm) * min(wide, high)
     soft = 0.5 + 0.6 * pixel
     view = picture[:, part[0], part[1]]
-    _blend(view, _step(gap, soft) * look["tint"], look["lens"])
-    rim = _step(thick / 2 - np.abs(gap), soft)
-    bridge = _step(np.minimum(thick / 2 - np.abs(v + 3 + 0.02 * u * u), 33 - wide - np.abs(u)), soft)
-    temple = _step(
+    _blend(view, soft_edge(gap, soft) * look["tint"], look["lens"])
+    rim = soft_edge(thick / 2 - np.abs(gap), soft)
+    bridge = soft_edge(np.minimum(thick / 2 - np.abs(v + 3 + 0.02 * u * u), 33 - wide - np.abs(u)), soft)
+    temple = soft_edge(
         np.minimum(thick / 2 - np.abs(v + 3), np.minimum(np.abs(u) - 33 - wide, 41 + wide - np.abs(u))), soft
     )
-    _blend(view, np.maximum(np.maximum(rim, bridge), temple) * min(1.0, thick / (0.6 * pixel)), look["rim colour"])
-    streak = _step(gap - 1.5, soft) * (np.abs(u + v * 0.6 - 33 * np.sign(u) - 5) < 3)
+    _blend(view, np.maximum(np.maximum(rim, bridge), temple) * (thick / max(0.6 * pixel, thick)), look["rim colour"])
+    streak = soft_edge(gap - 1.5, soft) * (np.abs(u + v * 0.6 - 33 * np.sign(u) - 5) < 3)
     _blend(view, streak * look["reflection"], np.ones(3, np.float32))
 
 
@@ -128,4 +124,4 @@ def occluder(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray) -> N
     light += 0.06 * noise_at((across.ravel()).astype(np.intp) + down, along.ravel().astype(np.intp) + right)[1].reshape(
         light.shape
     )
-    _blend(picture, _step(gap, 0.7 + pixel), look["thing colour"][:, None, None] * light)
+    _blend(picture, soft_edge(gap, 0.7 + pixel), look["thing colour"][:, None, None] * light)

@@ -2,14 +2,14 @@
 
 A neutral face is given by *control points* in mm: the 68 points of 300-W and others on forehead, cheeks, chin and nose.
 A head that is nearly an ellipsoid is bent through them by a thin-plate spline, so that the mesh meets each of them.
-Who somebody is and what the face does are displacements of control points, and the same spline carries them to the mesh.
+Who somebody is and what the face does are displacements of control points; the same spline carries them to the mesh.
 
 x is to the viewer's right, y down, z towards the viewer; the origin lies between the outer corners of the eyes.
 
 Sources. Places of the points seen from the front: mean of the near-frontal LFPW annotations of 300-W with closed mouth,
 made symmetric, scaled to 90 mm between the outer corners of the eyes; depths and the other points by hand. Expressions:
-P. Ekman and W. V. Friesen, "Facial Action Coding System", 1978, whose action units are the names below. F. L. Bookstein,
-"Principal Warps", PAMI 1989, for the spline.
+P. Ekman and W. V. Friesen, "Facial Action Coding System", 1978, whose action units are the names below. Spline:
+F. L. Bookstein, "Principal Warps", PAMI 1989.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ MORE = (
     (0.0, 89.5, 5.5), (0.0, 103.0, 9.0), (-14.0, 101.5, 5.0), (-22.0, 92.0, -3.0),  # chin
 )  # fmt: skip
 
-#: Standard deviations of yaw (turned to the side), pitch (nodded) and roll (tilted in the image), in degrees, and the limit of each.
+#: Standard deviations of yaw (turned to the side), pitch (nodded), roll (tilted in the image) and the limit of each, in
+#: degrees.
 YAW, PITCH, ROLL = 15.5, 6.5, 7.0
 MOST = 40.0
 
@@ -86,6 +87,12 @@ def _mirrored(point: tuple[float, float, float]) -> tuple[float, float, float]:
     return (-point[0], point[1], point[2])
 
 
+def fixed(values: np.ndarray) -> np.ndarray:
+    """The same array, read-only from now on: what is computed once is shared by all faces."""
+    values.flags.writeable = False
+    return values
+
+
 @functools.cache
 def neutral() -> np.ndarray:
     """Control points of the neutral mean face, ``(K, 3)`` in mm; the first 68 are the points of 300-W."""
@@ -93,7 +100,7 @@ def neutral() -> np.ndarray:
     for number, place in HALF.items():
         points[number], points[MIRROR[number]] = place, _mirrored(place)
     more = [place for point in MORE for place in ([point] if point[0] == 0 else [point, _mirrored(point)])]
-    return np.concatenate([points, np.array(more)])
+    return fixed(np.concatenate([points, np.array(more)]))
 
 
 #: Upper and lower edge of the slit between closed lips, as t: the same place in space, apart on the skin.
@@ -106,7 +113,7 @@ def spots() -> np.ndarray:
     points = neutral()
     places = _spot(points[:, 0], points[:, 1])
     places[[61, 62, 63], 1], places[[65, 66, 67], 1], places[[60, 64], 1] = SLIT[0], SLIT[1], sum(SLIT) / 2
-    return places
+    return fixed(places)
 
 
 #: Columns and rows of the mesh on the skin, in mm: dense where there is something to see.
@@ -145,7 +152,11 @@ _ANCHORS = np.array(
 
 @dataclass(frozen=True)
 class Mesh:
-    """What never changes: float32 ``base`` ``(V, 3)`` of the neutral face, ``carry`` ``(V, K)``, ``skin`` ``(V, 2)`` as (a, t)."""
+    """What never changes of the mesh; float32, triangles int32. All arrays are shared: read-only.
+
+    base ``(V, 3)``: the neutral face in mm. carry ``(V, K)``: how far each vertex goes with each control point.
+    skin ``(V, 2)``: (a, t) of each vertex. triangles ``(T, 3)``: corner numbers.
+    """
 
     base: np.ndarray
     carry: np.ndarray
@@ -164,7 +175,8 @@ def mesh() -> Mesh:
     skin = np.stack([a.ravel(), t.ravel()], axis=-1)
     carry = spline(skin)
     base = _head(skin[:, 0], skin[:, 1]) + carry @ (neutral() - _head(*spots().T))
-    return Mesh(base.astype(np.float32), carry.astype(np.float32), skin.astype(np.float32), grid_triangles(*a.shape))
+    values = (fixed(array.astype(np.float32)) for array in (base, carry, skin))
+    return Mesh(*values, fixed(grid_triangles(*a.shape)))
 
 
 def grid_triangles(rows: int, columns: int) -> np.ndarray:
@@ -179,7 +191,7 @@ def grid_triangles(rows: int, columns: int) -> np.ndarray:
 
 
 def _near(x: float, y: float, reach: float) -> np.ndarray:
-    """Weight of each control point: 1 at (x, y) or at its mirror image, seen from the front, falling off over ``reach`` mm."""
+    """Weight of each control point: 1 at (x, y) or its mirror image, as from the front; width ``reach`` mm."""
     points = neutral()
     square = np.minimum((points[:, 0] - x) ** 2, (points[:, 0] + x) ** 2) + (points[:, 1] - y) ** 2
     return np.exp(-square / (2 * reach**2))
@@ -272,7 +284,7 @@ assert tuple(EXPRESSION_ACTIONS) == EXPRESSIONS
 
 
 def expression(name: str, strength: float = 1.0) -> dict[str, float]:
-    """Action units of one of ``EXPRESSIONS`` at ``strength`` from 0 (neutral) to 1. Raises ValueError for another name."""
+    """Action units of one of ``EXPRESSIONS`` at ``strength``, 0 (neutral) to 1. Raises ValueError for another name."""
     if name not in EXPRESSION_ACTIONS:
         raise ValueError(f"expression {name!r}: expected one of {', '.join(EXPRESSIONS)}")
     return {unit: strength * value for unit, value in EXPRESSION_ACTIONS[name].items()}
@@ -280,16 +292,14 @@ def expression(name: str, strength: float = 1.0) -> dict[str, float]:
 
 @functools.cache
 def identities() -> dict[str, np.ndarray]:
-    """What makes one face another: name → displacement of the control points for one standard deviation, ``(K, 3)`` in mm."""
-    x, y, _ = points = neutral().T
-    points = points.T
+    """What makes one face another: name → displacement of the control points by one deviation, ``(K, 3)`` in mm."""
+    points = neutral()
+    x, y, _ = points.T
     low = np.clip((y - 30) / 60, 0, 1)
-    everywhere = np.ones(len(points))
-    scaled = lambda *rates: points * np.array(rates)  # noqa: E731
     lids = _only(37, 38, 40, 41)
     return {
-        "width": scaled(0.045, 0, 0.02),
-        "length": scaled(0, 0.035, 0),
+        "width": points * (0.045, 0, 0.02),
+        "length": points * (0, 0.035, 0),
         "jaw width": _moved(low * np.clip(np.abs(x) / 45, 0, 1), x=4.0),
         "chin length": _moved(np.clip((y - 82) / 30, 0, 1), y=4.5),
         "chin forward": _moved(np.clip((y - 80) / 25, 0, 1) * (np.abs(x) < 40), z=4.0),
@@ -311,5 +321,5 @@ def identities() -> dict[str, np.ndarray]:
         "cheeks": _moved(_near(48, 48, 16), x=3.0, z=2.5),
         "cheekbones": _moved(_near(54, 22, 13), x=1.6, z=2.5),
         "forehead": _moved(np.clip((-y - 28) / 30, 0, 1), y=-4.0, z=2.0),
-        "size": 0.03 * (points + everywhere[:, None] * np.array([0, 0, 80.0])),
+        "size": 0.03 * (points + np.array([0, 0, 80.0])),
     }  # fmt: skip

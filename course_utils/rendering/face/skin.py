@@ -1,4 +1,4 @@
-"""What is painted on a face: brows, eyes, lips, teeth, hair, beard and the small shadows that light alone does not make.
+"""What is painted on a face: brows, eyes, lips, teeth, hair, beard, and small shadows that light alone does not make.
 
 All of it lies on the skin, in the coordinates (a, t) of the mesh, which do not change with the face: the outline of the
 lips *is* the line through the points 48 to 59 wherever they go. Masks of each feature are computed once; a face then
@@ -12,14 +12,14 @@ import functools
 import numpy as np
 
 from course_utils.rendering.face.looks import Look
-from course_utils.rendering.face.shape import SLIT, spots
+from course_utils.rendering.face.shape import SLIT, fixed, spots
 
 _STEP = 0.5  # mm between two values of a mask
 _WIDEST, _TOP, _BOTTOM = 152.0, -130.0, 150.0
 #: Names of the masks, in the order of the last axis of :func:`masks`.
 LAYERS = (
     "lips", "mouth", "eye", "crease", "along brow", "across brow", "nostril", "shade",
-    "blush", "beard", "moustache", "fold", "bag", "ear",
+    "blush", "beard", "moustache", "fold", "bag",
 )  # fmt: skip
 
 
@@ -55,10 +55,11 @@ def _inside(places: np.ndarray, ring: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def masks() -> np.ndarray:
-    """Masks of the right half of the image, ``(rows, columns, len(LAYERS))`` float32; the left half is its mirror image.
+    """Masks of the half of the skin right in the image, ``(rows, columns, len(LAYERS))`` float32; the other mirrors it.
 
-    lips, mouth, eye: distance in mm to the outline, positive inside. across brow: mm from its middle line, upwards
-    positive; along brow: 0 at the inner end, 1 at the outer. The others go from 0 to 1.
+    lips, mouth, eye: distance in mm to the outline, positive inside, −14 wherever it is far. across brow: mm from its
+    middle line, upwards positive, 30 where it is far; along brow: 0 at the inner end, 1 at the outer. The others say
+    how much there is of something, from 0 on.
     """
     t, a = np.meshgrid(np.arange(_TOP, _BOTTOM, _STEP), np.arange(0, _WIDEST, _STEP), indexing="ij")
     found = np.zeros((*a.shape, len(LAYERS)), np.float32)
@@ -117,13 +118,12 @@ def masks() -> np.ndarray:
     layer["moustache"] *= np.clip((33 - a) / 6, 0, 1) * (t < 84) * np.clip(1 - (layer["lips"] + 0.5) / 1.5, 0, 1)
     layer["fold"][:] = line(np.array([(17.0, 42.0), (25, 50), (32, 60), (35, 72), (34, 80)]), 2.6)
     layer["bag"][:] = line(np.array([(20.0, 8.0), (28, 12.5), (37, 12.5), (45, 7)]), 1.9)
-    layer["ear"][:] = a > 200
-    return found
+    return fixed(found)
 
 
 @functools.cache
 def noise() -> np.ndarray:
-    """Random fields that tile, ``(512, 512, 4)`` float32, mean 0, deviation 1: cloudy, blotchy, fine, and hair running down."""
+    """Random fields that tile, ``(512, 512, 4)`` float32, mean 0, deviation 1: cloudy, blotchy, fine, hairy."""
     rng = np.random.default_rng(68)
     fields = []
     frequency = np.fft.fftfreq(512) * 512
@@ -137,7 +137,7 @@ def noise() -> np.ndarray:
     ):
         field = np.fft.ifft2(np.fft.fft2(rng.normal(size=(512, 512))) * weight).real
         fields.append((field - field.mean()) / field.std())
-    return np.stack(fields, axis=-1).astype(np.float32)
+    return fixed(np.stack(fields, axis=-1).astype(np.float32))
 
 
 def noise_at(down: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -148,7 +148,7 @@ def noise_at(down: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _fields() -> np.ndarray:
-    return np.ascontiguousarray(np.moveaxis(noise(), -1, 0))
+    return fixed(np.ascontiguousarray(np.moveaxis(noise(), -1, 0)))
 
 
 def noise_grid(field: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -160,17 +160,16 @@ def noise_grid(field: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 _TINTS = np.array([(0.05, 0.32, 0.28), (0.75, 0.9, 1.0), (0.8, 1.0, 1.0)], np.float32)
 
 
-def _step(value: np.ndarray, width: float) -> np.ndarray:
+def soft_edge(value: np.ndarray, width: float) -> np.ndarray:
     """0 below −width, 1 above width, straight between."""
     return (value * np.float32(0.5 / width) + np.float32(0.5)).clip(0, 1)
 
 
 def paint(look: Look, a: np.ndarray, t: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colour of the skin at (a, t), before light falls on it, ``(3, P)`` from 0 to 1.
+    """Colour at places (a, t) on the skin before light falls on it, ``(3, P)``, and what the light has to know.
 
-    Also how much it shines, ``(P,)``, and how much of it is behind the skin, teeth say, and not turned as the skin is.
-
-    look: the numbers of one face (``shape`` and ``Faces`` say which). a, t: ``(P,)`` in mm; pixel: mm to a pixel.
+    look: as of ``looks``. a, t: ``(P,)`` in mm; pixel: mm to a pixel. Also returns how much each place shines,
+    ``(P,)``, and how much of it is inside the mouth, ``(P,)`` from 0 to 1: teeth and tongue do not turn as the skin does.
     """
     size = np.abs(a)
     height, width, _ = masks().shape
@@ -223,7 +222,7 @@ def paint(look: Look, a: np.ndarray, t: np.ndarray, pixel: float) -> tuple[np.nd
     along = layer["along brow"][brows]
     half = look["brow thickness"] * (0.75 + 0.9 * along - 1.35 * (along.clip(0.25, 1) - 0.25) ** 1.3)
     ends = (along * 30).clip(0, 1) * ((1 - along) * 12).clip(0, 1)
-    brow = _step(half - np.abs(layer["across brow"][brows] + 0.6 * half), soft + 0.5) * ends
+    brow = soft_edge(half - np.abs(layer["across brow"][brows] + 0.6 * half), soft + 0.5) * ends
     share = np.zeros_like(size)
     share[brows] = (brow * look["brow density"] * (0.85 + 0.2 * strands[brows])).clip(0, 0.97)
     cover(share, look["brow colour"])
@@ -236,7 +235,7 @@ def paint(look: Look, a: np.ndarray, t: np.ndarray, pixel: float) -> tuple[np.nd
 
 
 def _lips(look, a, t, layer, soft, fine, cover) -> np.ndarray:
-    lips = _step(layer["lips"], soft + 0.3)
+    lips = soft_edge(layer["lips"], soft + 0.3)
     cover(
         lips * look["lip strength"],
         look["lip colour"][:, None] * (1 + np.float32(0.05) * fine),
@@ -247,16 +246,16 @@ def _lips(look, a, t, layer, soft, fine, cover) -> np.ndarray:
     gap, across = look["gap"], a[part]
     down = (t[part] - SLIT[0]).clip(0, SLIT[1] - SLIT[0]) / (SLIT[1] - SLIT[0]) * gap
     inside = np.zeros_like(layer["mouth"])
-    inside[part] = _step(layer["mouth"][part], 0.35) if gap > 0.8 else 0
+    inside[part] = soft_edge(layer["mouth"][part], 0.35) if gap > 0.8 else 0
     dark = np.empty((3, len(a)), np.float32)
     dark[:] = np.array([[0.13], [0.035], [0.035]], np.float32)
-    tongue = np.exp(-((across / 12) ** 2)) * _step(down - max(0.62 * gap, gap - 7), 1.5)
+    tongue = np.exp(-((across / 12) ** 2)) * soft_edge(down - max(0.62 * gap, gap - 7), 1.5)
     dark[:, part] += tongue * np.array([[0.42], [0.12], [0.12]], np.float32)
     edge = look["teeth"] - 0.012 * across**2
-    upper = _step(np.minimum(edge - down, 19 - np.abs(across)), 0.5) * (
+    upper = soft_edge(np.minimum(edge - down, 19 - np.abs(across)), 0.5) * (
         0.9 - 0.12 * np.abs(np.sin(across * 0.42)) ** 12
     )
-    lower = _step(np.minimum(down - (gap - look["lower teeth"]), 15 - np.abs(across)), 0.5) * 0.75
+    lower = soft_edge(np.minimum(down - (gap - look["lower teeth"]), 15 - np.abs(across)), 0.5) * 0.75
     teeth = np.maximum(upper, lower) * (1 - (np.abs(across) / 26).clip(0, 1) ** 2)
     dark[:, part] += teeth.clip(0, 1) * (np.array([[0.84], [0.80], [0.72]], np.float32) - dark[:, part])
     cover(inside, dark, gloss=0.15)
@@ -283,7 +282,7 @@ def _eyes(look, a, t, layer, soft, cover) -> None:
         - 0.16 * (np.abs(a[part] - side * 32.6) / 13) ** 2
     )
     ball = np.array([[0.90], [0.87], [0.84]], np.float32) * shade
-    iris, pupil = _step(5.9 - radius, soft * 0.8), _step(2.3 - radius, soft * 0.8)
+    iris, pupil = soft_edge(5.9 - radius, soft * 0.8), soft_edge(2.3 - radius, soft * 0.8)
     ring = 0.72 + 0.28 * np.cos((radius - 3.6) * 0.95)
     ball += iris * (look["iris"][:, None] * ring * (shade + 0.1) - ball)
     ball += pupil * (0.03 - ball)
@@ -294,7 +293,7 @@ def _eyes(look, a, t, layer, soft, cover) -> None:
     )
     white = np.zeros((3, len(a)), np.float32)
     white[:, part] = ball
-    full[part] = _step(eye, 0.45) * np.clip((opened - 0.12) * 8, 0, 1)
+    full[part] = soft_edge(eye, 0.45) * np.clip((opened - 0.12) * 8, 0, 1)
     cover(full, white, gloss=0.25)
     lid = np.zeros_like(full)
     upper = np.where(t[part] < 0.6, 1.0, 0.42 if opened > 0.2 else 1.0)
@@ -307,7 +306,7 @@ def _hair(look, a, t, size, soft, strands, cloudy, fine, cover) -> None:
         return
     share = np.zeros_like(size)
     part = np.flatnonzero((t < -35) | (size > 55))
-    share[part] = _step(hairline(look, size[part], t[part]) + 1.1 * strands[part], soft + 3.0)
+    share[part] = soft_edge(hairline(look, size[part], t[part]) + 1.1 * strands[part], soft + 3.0)
     tone = (1 + 0.28 * strands + 0.10 * cloudy + 0.06 * fine).clip(0.05, 2)
     cover(share, look["hair colour"][:, None] * tone, gloss=look["hair shine"])
 
@@ -325,4 +324,4 @@ def hairline(look: Look, size: np.ndarray, t: np.ndarray) -> np.ndarray:
     )
     edge = _interp(size, [0, 40, 62, 76, 86, 96, 108, 122, 150], [0, 1, 12, 30, 46, 52, 48, 60, 66])
     burn = look["sideburn"] * np.exp(-(((size - 97) / 9) ** 2))
-    return front + edge + burn + look["behind"] * ((size - 112) / 12).clip(0, 1) - t
+    return front + edge + burn + np.float32(40) * ((size - 112) / 12).clip(0, 1) - t

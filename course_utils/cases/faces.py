@@ -1,0 +1,106 @@
+"""Cases of Part 3, faces. Facts from Stack Overflow question 44308838 (2017) and the public code of MDM."""
+
+from __future__ import annotations
+
+from course_utils.cases.registry import Bar, Case
+
+QUESTION = "Stack Overflow 44308838 (2017-06-01)"
+CODE = "github.com/trigeorgis/mdm"
+LANDMARKS = "30_faces_landmarks"
+
+CASES = (
+    Case(
+        id="mdm-flip-without-permutation",
+        part="faces",
+        lesson=LANDMARKS,
+        title="A mirrored face keeps the order of its points",
+        symptom="With flips switched on, training and test error rise above that of the start shape, and stay there",
+        cause="row 36 is the right eye's corner in one half of the training set and the left eye's in the other",
+        fix="reorder the 68 rows when x is mirrored: new row i is old row MIRROR[i]",
+        source=f"suspect of {QUESTION}; {CODE} permutes (mirror_landmarks_68)",
+        kind="statistical",
+        bars=(
+            Bar(
+                "error_over_start",
+                "error after the descent / error of the start",
+                broken=(">=", 0.9),
+                fixed=("<=", 0.5),
+            ),
+            Bar(
+                "worst_residual",
+                "shapes against their mean, 95th percentile, in outer-eye distances",
+                broken=(">=", 0.35),
+                fixed=("<=", 0.22),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-xy-swap",
+        part="faces",
+        lesson=LANDMARKS,
+        title="(x, y) where (y, x) was meant: patches are read from transposed places",
+        symptom="The first step helps, the others add hardly anything: a plateau at about half of the start error",
+        cause="what is read does not move with the points, so no later step can see what the one before left over",
+        fix="one order everywhere, converted once at the border, and a look at the patches",
+        source=f"suspect of {QUESTION}; {CODE} keeps points as (y, x)",
+        kind="statistical",
+        bars=(
+            Bar(
+                "later_gain",
+                "share of the first step's error that later steps remove",
+                broken=("<=", 0.3),
+                fixed=(">=", 0.3),
+            ),
+            Bar(
+                "mean_patch_share",
+                "variance of the true patches that their mean explains",
+                broken=("<=", 0.11),
+                fixed=(">=", 0.18),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-misaligned-labels",
+        part="faces",
+        lesson=LANDMARKS,
+        title="Images and labels are listed in two orders",
+        symptom="The training error falls a little, the error on unseen faces rises with every step, from the start shape's on",
+        cause="one list is sorted as text (1, 10, 100, 2), the other by number: nearly every face gets another's points",
+        fix="pair by name, not by position; look at twenty pairs",
+        source=f"suspect of {QUESTION}",
+        kind="statistical",
+        bars=(
+            Bar(
+                "error_over_start",
+                "error after the descent / error of the start",
+                broken=(">=", 0.65),
+                fixed=("<=", 0.5),
+            ),
+            Bar(
+                "mean_patch_share",
+                "variance of the true patches that their mean explains",
+                broken=("<=", 0.11),
+                fixed=(">=", 0.18),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-success-rate-called-auc",
+        part="faces",
+        lesson=LANDMARKS,
+        title="A success rate is reported as area under the curve",
+        symptom="The 'AUC' is far above published ones, and a better model with as few failures does not raise it",
+        cause="(errors < 0.08).mean() is the curve's height at 0.08, not the area under it",
+        fix="integrate the cumulative error curve from 0 to 0.08 and divide by 0.08",
+        source=f"released evaluation of {CODE}",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "auc_gap",
+                "distance of the 'AUC' from the area under the drawn curve",
+                broken=(">=", 0.15),
+                fixed=("<=", 0.005),
+            ),
+        ),
+    ),
+)
