@@ -8,6 +8,22 @@ import random
 import keras
 import numpy as np
 import pytest
+from test_layers import (  # noqa: F401 (the patch samplers: collected here, so that they run on every backend)
+    test_a_convolution_behind_the_patches_trains,
+    test_a_half_is_rounded_up_and_never_to_even,
+    test_a_model_takes_any_number_of_faces_compiled_or_not,
+    test_a_point_that_is_not_finite_gives_nan_and_leaves_the_others_alone,
+    test_a_saved_model_comes_back_with_its_choices,
+    test_at_a_whole_number_the_slope_is_that_to_the_right,
+    test_bilinear_by_hand,
+    test_half_precision_keeps_the_positions,
+    test_other_numbers_are_cast_to_float32,
+    test_patches_equal_the_reference,
+    test_the_gradient_to_the_images_is_what_each_pixel_adds,
+    test_the_gradient_to_the_points_is_the_slope_of_the_reference,
+    test_the_window_by_hand,
+    test_zero_is_zero_even_beside_a_pixel_that_is_not_a_number,
+)
 
 from course_utils import probes
 from course_utils.models import digits as digits_models

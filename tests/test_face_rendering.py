@@ -32,7 +32,7 @@ def about(faces, edge=250.0):
 
 
 def skin_seen(faces, windows, side):
-    """(a, t) of the skin at each pixel, ``(N, 2, side, side)``, NaN beside the head; nothing else of the drawing is used."""
+    """(a, t) of the skin at each pixel, ``(N, 2, side, side)``, NaN beside the head: what the painter is asked for."""
     pixels, places = [], []
 
     def visible(*arguments):
@@ -221,6 +221,44 @@ def test_points_lie_where_their_paint_is(mapped):
     assert (gap < 1.0).mean() > 0.98
 
 
+def test_points_lie_on_the_triangles_that_are_drawn():
+    """To the last digit: each point is mixed from the corners of the flat triangle that it lies in."""
+    faces = face.random_faces(3, seed=12)
+    grid, spots = shape.mesh(), shape.spots()[:68]
+    corners = np.concatenate(
+        [grid.skin[grid.triangles].transpose(0, 2, 1), np.ones((len(grid.triangles), 1, 3))], axis=1
+    )
+    weights = np.linalg.inv(corners.astype(np.float64)) @ np.concatenate([spots.T, np.ones((1, 68))])  # (T, 3, 68)
+    inside = weights.min(axis=1).argmax(axis=0)
+    weights = weights[inside, :, np.arange(68)]
+    assert weights.min() > -1e-6
+    for i in range(3):
+        surface = grid.base + grid.carry @ (faces.control[i] - shape.neutral())
+        places = np.einsum("pc,pcx->px", weights, surface[grid.triangles[inside]])
+        expected = people.seen(places[None], people.rotation(faces.pose[i : i + 1]), faces.distance[i : i + 1])[
+            0, :, :2
+        ]
+        np.testing.assert_allclose(faces.points[i, 17:], expected[17:], atol=1e-3)
+
+
+PAINTED = {  # mask → points (of the half right in the image) where it is 0: on the outline, on the middle of the brow
+    "lips": (51, 52, 53, 54, 55, 56, 57),
+    "mouth": (62, 63, 64, 65, 66),
+    "eye": (42, 43, 44, 45, 46, 47),
+    "across brow": (22, 23, 24, 25, 26),
+}
+
+
+@pytest.mark.parametrize("mask", PAINTED)
+def test_outlines_are_painted_through_the_points(mask):
+    layer = skin.masks()[..., skin.LAYERS.index(mask)]
+    columns, rows = np.rint((shape.spots()[list(PAINTED[mask])] - (0, -130)) / 0.5).astype(int).T
+    assert np.abs(layer[rows, columns]).max() < 0.4, "a mask has a value each half millimetre"
+    x = slice(columns.min(), columns.max() + 1)
+    assert layer[rows.min() : rows.max(), x].max() > 0.7, "inside, and above the middle of the brow"
+    assert layer[rows.max() + 2 : rows.max() + 6, x].max() < 0
+
+
 def outline_of(seen):
     """Whether each pixel is of the head, ``(H, W)``, and (x, y) of the pixels at its edge, ``(P, 2)``."""
     head = ~np.isnan(seen[0])
@@ -314,6 +352,15 @@ def test_the_neutral_face_is_its_own_mirror_image(mirror):
     np.testing.assert_allclose(flat[:, ::-1] * (-1, 1, 1), flat, atol=1e-4)
 
 
+def test_the_neutral_face_has_its_documented_size():
+    x, y, _ = shape.neutral().T
+    assert x[45] - x[36] == 90
+    assert y[36] == y[45] == 0
+    np.testing.assert_allclose([x[39] - x[36], x[42] - x[39], x[45] - x[42]], (24.7, 40.6, 24.7), atol=0.5)
+    assert x[54] - x[48] == pytest.approx(54.4, abs=1)
+    assert y[8] == pytest.approx(115.8, abs=1)
+
+
 def mirrored(faces, rows):
     control = faces.control[:, rows] * (-1, 1, 1)
     pose = faces.pose * (-1, 1, -1)
@@ -361,7 +408,7 @@ def test_a_flipped_picture_looks_like_the_mirrored_head(mirror):
 # -------------------------------------------------------------------------------------------------- shape
 
 
-def test_the_spline_meets_its_control_points(mirror):
+def test_the_spline_meets_its_control_points():
     np.testing.assert_allclose(shape.spline(shape.spots()), np.eye(len(shape.spots())), atol=1e-6)
 
 
@@ -599,6 +646,27 @@ def test_pose_by_what_it_does_to_the_points(axis, sign):
         assert (moved[45, 1] - moved[36, 1]) * sign > 25
 
 
+def test_heads_turn_and_do_not_grow(thousand):
+    turn = people.rotation(thousand.pose)
+    np.testing.assert_allclose(turn @ turn.swapaxes(1, 2), np.broadcast_to(np.eye(3), turn.shape), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(turn), 1)
+
+
+def test_faces_are_lopsided_but_not_to_one_side(thousand, mirror):
+    gap = thousand.control - thousand.control[:, mirror] * (-1, 1, 1)
+    assert np.abs(gap[:, 48]).max(axis=1).mean() > 0.3
+    assert np.abs(gap.mean(axis=0)).max() < 0.25
+
+
+def test_what_is_painted_knows_how_far_lids_and_lips_are_open(thousand):
+    y = thousand.control[..., 1]
+    lids = np.mean([y[:, lower] - y[:, upper] for upper, lower in LIDS], axis=0)
+    lips = np.mean([y[:, lower] - y[:, upper] for upper, lower in LIPS], axis=0)
+    np.testing.assert_allclose([look["gap"] for look in thousand.looks], lips, atol=1e-4)
+    neutral = np.mean([shape.neutral()[lower, 1] - shape.neutral()[upper, 1] for upper, lower in LIDS])
+    np.testing.assert_allclose([look["eye opening"] for look in thousand.looks], lids / neutral, rtol=0.01)
+
+
 def test_nearer_heads_show_more_of_their_nose():
     near, far = (people._points(shape.neutral()[None], np.zeros((1, 3)), np.array([d]))[0] for d in (500.0, 5000.0))
     share = [(p[35, 0] - p[31, 0]) / (p[16, 0] - p[0, 0]) for p in (near, far)]
@@ -776,7 +844,7 @@ def test_drawing_changes_neither_faces_nor_the_global_generator(some):
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_all_of_a_look_is_used(some):
+def test_all_of_a_look_is_used():
     class Watched(dict):
         read = set()  # noqa: RUF012
 
@@ -790,7 +858,27 @@ def test_all_of_a_look_is_used(some):
     assert Watched.read == set(faces.looks[0])
 
 
-def test_all_masks_are_used(some, monkeypatch):
+def test_each_number_of_a_look_shows():
+    faces = face.random_faces(14, seed=1, expression=np.arange(14) % 7, strength=1.0)
+    faces = with_look(faces, beard=0.5, moustache=0.5, cloth_pattern=0.1, reflection=0.4, grain=0.01, blur=0.5)
+    faces = with_look(faces, shapes=[(0, 0, 0.5, 0.4, 0.3, 0.1)], hair=1)
+    for i, look in enumerate(faces.looks):
+        look |= {"glasses": np.float32(i % 3 == 0), "occluded": np.float32(i % 5 == 0)}
+    windows = about(faces, 320)
+    plain = face.draw(faces, windows, side=84)
+
+    def shows(name, place, i):
+        value = np.array(faces.looks[i][name])
+        value[place] = 1 - value[place] if name in BARE else 1.2 * value[place] + 1
+        one = with_look(faces[i : i + 1], **{name: value})
+        return (face.draw(one, windows[i : i + 1], side=84)[0] != plain[i]).any()
+
+    for name, value in faces.looks[0].items():
+        for place in np.ndindex(np.shape(value)):
+            assert any(shows(name, place, i) for i in range(14)), (name, place)
+
+
+def test_all_masks_are_used(monkeypatch):
     read = set()
 
     class Watched(dict):
@@ -980,7 +1068,7 @@ def test_there_is_something_to_see_about_every_point():
 
 
 def test_patches_tell_points_apart():
-    """Averaged over faces, the patch of a point is none of its neighbours': it shows where it is, and not just anything."""
+    """Averaged over faces, the patch at a point differs from that 4 px beside it: it shows where the point is."""
     faces = face.random_faces(200, seed=17, turned=0.3)
     windows = about(faces, 258)
     pictures = face.draw(faces, windows, side=112, colour=False)[..., 0].astype(float)

@@ -90,9 +90,7 @@ def _drawn(
     head_places = surface + normals * (look["hair thickness"] * (hairy / 14).clip(0, 1))
     ears = [_ear(control, left, hidden=bool(look["long hair"])) for left in (False, True)]
     places = np.concatenate([head_places, *(ear.reshape(3, -1) for ear, _ in ears)], axis=1)
-    directions = np.concatenate(
-        [normals, *(_normals(ear).reshape(3, -1) * sign for (ear, _), sign in zip(ears, (-1, 1), strict=True))], axis=1
-    )
+    directions = np.concatenate([normals, *(_normals(ear).reshape(3, -1) for ear, _ in ears)], axis=1)
     dark = np.concatenate([np.zeros(len(grid.skin), np.float32), *(profile.ravel() for _, profile in ears)])
     projected = view.seen(places)
     screen = (projected[:2].T - window[:2].astype(np.float32)) / np.float32(pixel) + np.float32((side - 1) / 2)

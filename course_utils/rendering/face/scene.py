@@ -61,8 +61,6 @@ def body(picture: np.ndarray, look: Look, x: np.ndarray, y: np.ndarray, place: d
         tone = (0.62 + 0.16 * strands) * light
         _blend(picture, soft_edge(gap, 5 + pixel), look["hair colour"][:, None, None] * tone)
     top = int(np.searchsorted(y, chin[1] - 62))  # neck and clothes are below
-    if top == len(y):
-        return
     lower_part = picture[:, top:]
     dy = (y[top:] - chin[1])[:, None]
     middle = 0.5 * nape[0] + 0.5 * chin[0]

@@ -100,10 +100,10 @@ def masks() -> np.ndarray:
     across[near], lengthwise[near] = np.where(here[near][:, 1] < middle, gap, -gap), along
     layer["across brow"][:], layer["along brow"][:] = across.reshape(a.shape), lengthwise.reshape(a.shape)
 
-    layer["nostril"][:] = np.maximum(spot(6.4, 46.6, 2.5, 1.3), 0.45 * spot(14.6, 43.5, 1.0, 2.4))
+    layer["nostril"][:] = np.maximum(spot(6.2, 46.0, 2.3, 1.2), 0.45 * spot(14.6, 43.5, 1.0, 2.4))
     layer["shade"][:] = (
         0.75 * spot(19, -3, 7, 7) + 0.45 * spot(34, -10, 13, 4) + 0.35 * spot(34, 7, 13, 3.5)  # eye socket
-        + 0.35 * spot(13, 30, 3.5, 12) + 0.30 * spot(17, 41, 2.2, 6) + 0.32 * spot(0, 53, 9, 2.5)  # beside and under the nose
+        + 0.35 * spot(13, 30, 3.5, 12) + 0.30 * spot(17, 41, 2.2, 6) + 0.2 * spot(0, 53.5, 9, 2.5)  # beside and under the nose
         + 0.55 * spot(0, 87.5, 13, 3.2) + 0.35 * spot(28, 70, 3, 4) + 0.2 * spot(0, 59, 2.2, 5)  # round the mouth
     )  # fmt: skip
     below_jaw = _distance(here, places[8:17])[0].reshape(a.shape) * np.sign(
@@ -169,7 +169,7 @@ def paint(look: Look, a: np.ndarray, t: np.ndarray, pixel: float) -> tuple[np.nd
     """Colour at places (a, t) on the skin before light falls on it, ``(3, P)``, and what the light has to know.
 
     look: as of ``looks``. a, t: ``(P,)`` in mm; pixel: mm to a pixel. Also returns how much each place shines,
-    ``(P,)``, and how much of it is inside the mouth, ``(P,)`` from 0 to 1: teeth and tongue do not turn as the skin does.
+    ``(P,)``, and how much of it is inside the mouth, ``(P,)`` from 0 to 1: teeth and tongue do not turn as skin does.
     """
     size = np.abs(a)
     height, width, _ = masks().shape
@@ -222,7 +222,7 @@ def paint(look: Look, a: np.ndarray, t: np.ndarray, pixel: float) -> tuple[np.nd
     along = layer["along brow"][brows]
     half = look["brow thickness"] * (0.75 + 0.9 * along - 1.35 * (along.clip(0.25, 1) - 0.25) ** 1.3)
     ends = (along * 30).clip(0, 1) * ((1 - along) * 12).clip(0, 1)
-    brow = soft_edge(half - np.abs(layer["across brow"][brows] + 0.6 * half), soft + 0.5) * ends
+    brow = soft_edge(half - np.abs(layer["across brow"][brows] + 0.9 * half), soft + 0.5) * ends
     share = np.zeros_like(size)
     share[brows] = (brow * look["brow density"] * (0.85 + 0.2 * strands[brows])).clip(0, 0.97)
     cover(share, look["brow colour"])
