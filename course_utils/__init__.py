@@ -15,7 +15,7 @@ floor  module                                       first met in
 7      ``cli``                                      the ``course`` command
 ====== ============================================ =====================================================
 
-Floor 1's ``layers`` and floor 6 (``classroom``) are reserved for later parts.
+Floor 1's ``layers`` waits for lesson 31; floor 6 (``classroom``) is reserved for a later part.
 Importing this package loads neither Keras nor a backend.
 """
 

@@ -10,9 +10,9 @@ pixel and the first outside ``bilinear`` goes over from one to the other. A poin
 both ways: it is seen, and nothing is read out of bounds.
 
 Source: G. Trigeorgis, P. Snape, M. Nicolaou, E. Antonakos, S. Zafeiriou, "Mnemonic Descent Method", CVPR 2016, and its public
-code, github.com/trigeorgis/mdm. The TensorFlow operation of that code takes the same 30×30 offsets, but it cuts off the fraction of
-a point where ``integer`` rounds it, and it leaves the memory of every pixel outside the image, and of row 0 and column 0,
-unwritten. Lesson 31_faces_mdm.
+code, github.com/trigeorgis/mdm. The TensorFlow operation of that code takes the same 30×30 offsets, but it cuts off the fraction
+(of the first row and column, towards 0) where ``integer`` rounds, and it leaves the memory of every pixel that falls outside the
+image, or on its row 0 or column 0, unwritten. Lesson 31_faces_mdm.
 """
 
 from __future__ import annotations
