@@ -36,10 +36,11 @@ def table() -> str:
 
 
 def draw_faces() -> plt.Figure:
-    """Sixteen rendered faces with their points."""
-    images, points = face.render(16, seed=30, side=96)
-    ax = plotting.face_sheet(images, points, columns=8)
-    return ax.figure
+    """Seven rendered faces with their points, one for each expression."""
+    images, points = face.render(7, seed=30, side=80, expression=range(7), strength=1.0, turned=0.6)
+    figure, ax = plt.subplots(figsize=(7.4, 1.5))
+    plotting.face_sheet(images, points, columns=7, titles=face.EXPRESSIONS, ax=ax)
+    return figure
 
 
 DRAWINGS = {"faces_rendered.png": draw_faces}
