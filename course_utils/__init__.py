@@ -6,7 +6,7 @@ The package is a house of floors; a module imports only from floors below its ow
 floor  module                                       first met in
 ====== ============================================ =====================================================
 0      ``runtime``, ``metrics``                     00_start_here, 10_digits_convnet
-1      ``rendering``                                20_hands_depth_images, 30_faces_landmarks
+1      ``rendering``, ``layers``                    20_hands_depth_images, 31_faces_mdm
 2      ``datasets``, ``models``, ``probes``,        10_digits_convnet, 11_digits_frozen_filters
        ``cases``
 3      ``plotting``                                 10_digits_convnet
@@ -15,7 +15,7 @@ floor  module                                       first met in
 7      ``cli``                                      the ``course`` command
 ====== ============================================ =====================================================
 
-Floor 1's ``layers`` waits for lesson 31; floor 6 (``classroom``) is reserved for a later part.
+Floor 6 (``classroom``) is reserved for a later part.
 Importing this package loads neither Keras nor a backend.
 """
 

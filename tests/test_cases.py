@@ -35,6 +35,9 @@ DOCUMENTED_FACES = {
     "mdm-xy-swap",
     "mdm-misaligned-labels",
     "mdm-success-rate-called-auc",
+    "mdm-unwritten-pixels",
+    "mdm-landmark-major",
+    "mdm-sqrt-at-zero",
 }
 
 

@@ -453,3 +453,144 @@ def test_a_method_that_always_fails_is_drawn_at_zero():
 def test_curves_that_cannot_be_drawn_are_refused(curves, given, message):
     with pytest.raises(ValueError, match=message):
         plotting.cumulative_error_curves(curves, **given)
+
+
+# ---------------------------------------------------------------------------------------------------- patch sheet
+
+#: 68 patches of 16 px, gaps of 1 px.
+PATCHES = np.random.default_rng(4).integers(0, 256, (68, 16, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("columns", [17, 10, 68, 100])
+def test_each_patch_stands_on_its_tile_and_each_row_begins_with_its_number(columns):
+    ax = plotting.patch_sheet(PATCHES, columns=columns)
+    canvas = np.asarray(ax.images[0].get_array())
+    rows = -(-68 // columns)
+    assert canvas.shape == (rows * 17 - 1, min(columns, 68) * 17 - 1, 4)
+    for k, patch in enumerate(PATCHES):
+        top, left = k // columns * 17, k % columns * 17
+        np.testing.assert_array_equal(canvas[top : top + 16, left : left + 16, :3], patch)
+        assert (canvas[top : top + 16, left : left + 16, 3] == 255).all()
+    assert (canvas[..., 3] > 0).sum() == 68 * 16 * 16  # the gaps are transparent
+    assert [text.get_text() for text in ax.texts] == [str(first) for first in range(0, 68, columns)]
+    assert [text.xy for text in ax.texts] == [(-0.5, 17 * row + 7.5) for row in range(rows)]
+    assert all(text.xyann[0] < 0 and text.get_ha() == "right" for text in ax.texts)
+
+
+def test_the_numbers_of_the_rows_are_inside_the_figure():
+    figure = plotting.patch_sheet(PATCHES, columns=10).figure
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    for text in ax.texts:
+        assert text.get_window_extent().x0 >= 0 and text.get_window_extent().x1 < ax.bbox.x0
+
+
+def test_grey_patches_and_floats_keep_one_scale():
+    expected = np.repeat(PATCHES[1, ..., :1], 3, axis=-1)
+    for grey in (PATCHES[..., 0], PATCHES[..., :1], PATCHES[..., 0] / 255, PATCHES[..., :1] / np.float32(255)):
+        canvas = np.asarray(plotting.patch_sheet(grey).images[0].get_array())
+        np.testing.assert_array_equal(canvas[:16, 17:33, :3], expected)
+
+
+def test_rounding_errors_beyond_black_and_white_are_cut_off():
+    patches = np.zeros((68, 16, 16), np.float32)
+    patches[0], patches[1] = 1.0000002, -0.0000002
+    canvas = np.asarray(plotting.patch_sheet(patches).images[0].get_array())
+    assert (canvas[:16, :16] == 255).all() and (canvas[:16, 17:33, :3] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "patches",
+    [
+        PATCHES[:67],
+        PATCHES[None],
+        PATCHES[0],
+        PATCHES[:, :, :15],
+        PATCHES[..., :2],
+        PATCHES[:, :0, :0],
+        PATCHES.astype(float),
+        PATCHES.astype(np.int64),
+        PATCHES / 127.5 - 1,
+        np.full((68, 16, 16), 1.01),
+        np.full((68, 16, 16), np.nan),
+    ],
+)
+def test_patch_sheet_refuses_what_is_no_face_in_patches(patches):
+    with pytest.raises(ValueError, match="expected"):
+        plotting.patch_sheet(patches)
+
+
+def test_patch_sheet_needs_a_column():
+    with pytest.raises(ValueError, match="at least one"):
+        plotting.patch_sheet(PATCHES, columns=0)
+
+
+def test_patches_and_a_descent_are_drawn_into_given_axes():
+    _, (left, right) = plt.subplots(1, 2)
+    right.plot([0, 1], [0, 1])
+    assert plotting.patch_sheet(PATCHES, ax=left) is left
+    assert plotting.descent(PHOTO, STEPS, FACE, ax=right) is right
+    assert len(plt.get_fignums()) == 1
+    assert legend(right) == ["start", "path, 2 steps", "predicted", "truth"]
+
+
+# -------------------------------------------------------------------------------------------------------- descent
+
+#: A start and two steps.
+STEPS = np.stack([FACE + 20, FACE + np.random.default_rng(5).normal(8, 2, FACE.shape), FACE + 1])
+
+
+def test_a_descent_shows_start_path_last_shape_and_truth():
+    ax = plotting.descent(PHOTO, STEPS, FACE)
+    truth, predicted, path, start = ax.lines
+    np.testing.assert_array_equal(truth.get_xydata(), joined(FACE))
+    np.testing.assert_array_equal(predicted.get_xydata(), joined(STEPS[-1]))
+    np.testing.assert_array_equal(start.get_xydata(), STEPS[0])
+    assert start.get_linestyle() == "None" and start.get_marker() == "^"
+    assert unlike(truth, predicted, path, start)
+    assert path.get_linewidth() < predicted.get_linewidth() and path.get_zorder() < predicted.get_zorder()
+    assert legend(ax) == ["start", "path, 2 steps", "predicted", "truth"]
+    np.testing.assert_array_equal(ax.images[0].get_array(), PHOTO)
+    assert view(ax) == view(plotting.landmarks(PHOTO, FACE))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x in px", "y in px")
+
+
+def test_the_path_of_each_point_goes_over_all_its_steps_and_ends_there():
+    path = plotting.descent(PHOTO, STEPS).lines[1]
+    drawn = path.get_xydata().reshape(68, 4, 2)
+    np.testing.assert_array_equal(drawn[:, :3], STEPS.swapaxes(0, 1))
+    assert np.isnan(drawn[:, 3]).all()
+
+
+def test_a_descent_without_truth_and_of_one_step():
+    ax = plotting.descent(PHOTO[..., 0] / 255, STEPS[:2].tolist())
+    assert legend(ax) == ["start", "path, 1 step", "predicted"]
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), joined(STEPS[1]))
+
+
+def test_a_lost_point_is_left_out_of_the_descent():
+    lost = STEPS.copy()
+    lost[1:, 5] = np.nan
+    ax = plotting.descent(PHOTO, lost)
+    ax.figure.canvas.draw()
+    assert np.isfinite(view(ax)).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "shapes", "truth"),
+    [
+        (PHOTO, FACE, None),
+        (PHOTO, STEPS[:1], None),
+        (PHOTO, STEPS[:0], None),
+        (PHOTO, STEPS[:, :5], None),
+        (PHOTO, STEPS[None], None),
+        (PHOTO, np.zeros((3, 68, 3)), None),
+        (PHOTO, STEPS, FACE[:5]),
+        (PHOTO, STEPS, STEPS),
+        (PHOTO[None], STEPS, FACE),
+    ],
+)
+def test_descent_refuses_what_does_not_fit(image, shapes, truth):
+    with pytest.raises(ValueError, match="expected"):
+        plotting.descent(image, shapes, truth)
+    assert not plt.get_fignums()  # nothing half drawn

@@ -7,6 +7,7 @@ from course_utils.cases.registry import Bar, Case
 QUESTION = "Stack Overflow 44308838 (2017-06-01)"
 CODE = "github.com/trigeorgis/mdm"
 LANDMARKS = "30_faces_landmarks"
+BUILT = "31_faces_mdm"
 
 CASES = (
     Case(
@@ -100,6 +101,63 @@ CASES = (
                 "distance of the 'AUC' from the area under the drawn curve",
                 broken=(">=", 0.15),
                 fixed=("<=", 0.005),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-unwritten-pixels",
+        part="faces",
+        lesson=BUILT,
+        title="Pixels outside the image are never written",
+        symptom="NaN now and then, on faces near the edge of their image, and another answer at the next call",
+        cause="the patch operation writes what lies inside the image and leaves the rest of its memory as it was",
+        fix="define what lies outside: repeat the edge, or zero; test with memory filled with NaN",
+        source=f"C++ operation of {CODE}; its issue #12 reports NaNs",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "spoiled_faces",
+                "share of faces near the edge with an unwritten pixel",
+                broken=(">=", 0.5),
+                fixed=("<=", 0.01),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-landmark-major",
+        part="faces",
+        lesson=BUILT,
+        title="Patches stacked point by point are cut into faces as if stacked face by face",
+        symptom="No error, and the answer for a face depends on which others are in its batch",
+        cause="a reshape counts rows; it cannot know that (68, B) was meant where (B, 68) is assumed",
+        fix="keep the batch axis first; exchange the other faces of a batch and see that nothing changes",
+        source=f"a public fork of {CODE}",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "depends_on_others",
+                "relative change of a face's features when its batch changes",
+                broken=(">=", 0.2),
+                fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-sqrt-at-zero",
+        part="faces",
+        lesson=BUILT,
+        title="A distance is a root, and a root has no gradient at zero",
+        symptom="All weights become NaN in one step, when a point of one face of the batch is hit exactly",
+        cause="the root's infinite slope times the square's zero slope is NaN, and gradients are summed over the batch",
+        fix="a small number inside the root, 1e-12 px² here",
+        source=f"branch master of {CODE}; the code of {QUESTION} has the epsilon",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "nan_weights",
+                "share of the last layer's weights that are NaN after a step",
+                broken=(">=", 0.6),
+                fixed=("<=", 0.001),
             ),
         ),
     ),

@@ -20,7 +20,7 @@ from course_utils.layers import Patches, crop_centre
 
 POINTS = 68
 READINGS = ("per patch", "tall", "landmark-major")
-#: Side of the crops, channels, patch, steps, hidden units, filters of the two networks: 80 558 632 and 2 312 008 parameters.
+#: Side of the crops, channels, patch, steps, hidden units, filters of the two networks: 80 558 632 and 2 331 448 parameters.
 SIZES: dict[str, dict[str, int]] = {
     "documented": {"side": 226, "channels": 3, "patch": 30, "steps": 4, "hidden": 512, "filters": 32},
     "small": {"side": 112, "channels": 1, "patch": 16, "steps": 3, "hidden": 256, "filters": 16},

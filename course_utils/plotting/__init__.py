@@ -3,7 +3,15 @@
 Nothing here trains or touches a file. First met in lesson 10_digits_convnet.
 """
 
-from course_utils.plotting.faces import cumulative_error_curves, face_sheet, landmarks, shape_modes, start_shapes
+from course_utils.plotting.faces import (
+    cumulative_error_curves,
+    descent,
+    face_sheet,
+    landmarks,
+    patch_sheet,
+    shape_modes,
+    start_shapes,
+)
 from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
@@ -19,6 +27,7 @@ __all__ = [
     "cumulative_error_curves",
     "curve",
     "depth_image",
+    "descent",
     "face_sheet",
     "image_row",
     "intervals",
@@ -28,6 +37,7 @@ __all__ = [
     "layer_bars",
     "outcome_grid",
     "pair",
+    "patch_sheet",
     "shape_modes",
     "skeleton",
     "start_shapes",

@@ -25,6 +25,7 @@ Window = Literal["face"] | tuple[float, float, float, float] | None
 TRUTH = {**hands.TRUTH, "linewidth": 1.1, "markersize": 2.6}
 PREDICTED = {**hands.PREDICTED, "linewidth": 1.1, "marker": "x", "markersize": 4.0, "markeredgewidth": 1.3}
 START = {"color": COLOURS[4], "linestyle": ":", "marker": "^", "linewidth": 1.3, "markersize": 3.2, "label": "start"}
+PATH = {"color": COLOURS[6], "linestyle": "-", "linewidth": 0.7, "zorder": 1.8}
 BOX = {"color": COLOURS[6], "linestyle": "-.", "linewidth": 1.4, "label": "detector's box"}
 HALO = [withStroke(linewidth=2.4, foreground="white")]
 #: Spread below the mean, mean, spread above it.
@@ -237,6 +238,57 @@ def cumulative_error_curves(
     ax.set_xlabel("normalised mean error (distance / face size)")
     ax.set_ylabel("faces with at most\nthat error, in %")
     _legend_below(ax, y=-36, handlelength=3)
+    return ax
+
+
+def patch_sheet(patches: ArrayLike, *, columns: int = 17, ax: plt.Axes | None = None) -> plt.Axes:
+    """The 68 patches of one face as a grid of ``columns`` tiles in order, row by row: what a network of patches sees.
+
+    patches: ``(68, P, P)``, ``(68, P, P, 1)`` or ``(68, P, P, 3)``, uint8, or floats from 0 to 1 (rounding errors beyond
+    are cut off). The index of the first point of each row stands at its left. Tiles lie in ``ax.images[0]`` as in
+    ``face_sheet``; the gaps are transparent. Lesson 31_faces_mdm. Raises ValueError for other shapes or values, or no columns.
+    """
+    patches = np.asarray(patches)
+    count = max(stop for _, stop, _ in GROUPS.values())
+    shape = patches.shape
+    if len(shape) not in (3, 4) or shape[0] != count or shape[1] != shape[2] or shape[3:] not in ((), (1,), (3,)):
+        raise ValueError(f"patches {shape}: expected ({count}, P, P), ({count}, P, P, 1) or ({count}, P, P, 3)")
+    if columns < 1:
+        raise ValueError(f"{columns} columns: expected at least one")
+    if np.issubdtype(patches.dtype, np.floating):  # interpolation in float32 may end a little beside 0 and 1
+        near = (patches >= -1e-5) & (patches <= 1 + 1e-5)
+        patches = np.where(near, np.clip(patches, 0, 1), patches)
+    firsts = range(0, count, columns)
+    ax = one_axes(ax, (0.55 * min(columns, count) + 0.3, 0.55 * len(firsts) + 0.1))
+    face_sheet(patches, columns=columns, ax=ax)
+    tops = np.linspace(0, ax.images[-1].get_array().shape[0] - shape[1], len(firsts))
+    for first, top in zip(firsts, tops, strict=True):
+        place = (-0.5, top + (shape[1] - 1) / 2)
+        ax.annotate(str(first), place, (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8)
+    return ax
+
+
+def descent(
+    image: ArrayLike, shapes: ArrayLike, truth: ArrayLike | None = None, *, ax: plt.Axes | None = None
+) -> plt.Axes:
+    """The path of a face's 68 points from the start shape (triangles) over each step (thin lines) to the last shape (dashed).
+
+    image as in ``landmarks``. shapes: ``(T + 1, 68, 2)`` as (x, y) in px, the start first, T > 0. truth: ``(68, 2)``,
+    drawn solid. NaN points are left out. Lesson 31_faces_mdm. Raises ValueError for other shapes or values.
+    """
+    shapes = np.asarray(shapes, np.float64)
+    count = max(stop for _, stop, _ in GROUPS.values())
+    if shapes.ndim != 3 or len(shapes) < 2 or shapes.shape[1:] != (count, 2):
+        raise ValueError(f"shapes {shapes.shape}: expected (T + 1, {count}, 2) with T > 0, the start first")
+    looks = [(shapes[-1], PREDICTED)] + ([] if truth is None else [(_shape(truth, "truth"), TRUTH)])
+    ax = _face(image, looks[::-1], None, [], ax)  # the truth lies below, as in landmarks
+    joined = ax.lines[-len(looks) :]
+    rows = np.concatenate([shapes, np.full((1, count, 2), np.nan)]).swapaxes(0, 1)  # a gap after the path of each point
+    steps = f"path, {len(shapes) - 1} step" + ("s" if len(shapes) > 2 else "")
+    thin = [withStroke(linewidth=1.8, foreground="white")]
+    path = ax.plot(*rows.reshape(-1, 2).T, label=steps, path_effects=thin, **PATH)
+    start = ax.plot(*shapes[0].T, path_effects=HALO, **{**START, "linestyle": "none"})
+    _legend_below(ax, ncols=4, handles=[*start, *path, *reversed(joined)], columnspacing=1.2)
     return ax
 
 
