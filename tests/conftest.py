@@ -19,3 +19,14 @@ def course(monkeypatch, capsys):
         return ended.value.code or 0, shown.out, shown.err
 
     return call
+
+
+@pytest.fixture
+def no_real_data(tmp_path, monkeypatch):
+    """An empty data folder and an empty home, whatever lies on this machine; the tests of a data set use it throughout."""
+    for name in ("COURSE_DATA", "HOME", "USERPROFILE"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.setenv("COURSE_SIZE", "")
+    return tmp_path / "course_data"

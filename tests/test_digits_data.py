@@ -19,16 +19,7 @@ from course_utils.runtime import FULL, REDUCED, DataError, SettingsError, Size
 
 ASKED_FOR = os.environ.get("COURSE_DATA")  # before the tests below point it elsewhere
 
-
-@pytest.fixture(autouse=True)
-def no_real_data(tmp_path, monkeypatch):
-    """An empty data folder and an empty home, whatever lies on this machine."""
-    for name in ("COURSE_DATA", "HOME", "USERPROFILE"):
-        folder = tmp_path / name.lower()
-        folder.mkdir()
-        monkeypatch.setenv(name, str(folder))
-    monkeypatch.setenv("COURSE_SIZE", "")
-    return tmp_path / "course_data"
+pytestmark = pytest.mark.usefixtures("no_real_data")
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,7 @@ from course_utils.runtime import FULL, REDUCED, DataError, Size
 ASKED_FOR = os.environ.get("COURSE_DATA")  # before the tests below point it elsewhere
 SMOKE = Size(budget="smoke")
 
-
-@pytest.fixture(autouse=True)
-def no_real_data(tmp_path, monkeypatch):
-    """An empty data folder, whatever lies on this machine."""
-    folder = tmp_path / "course_data"
-    folder.mkdir()
-    monkeypatch.setenv("COURSE_DATA", str(folder))
-    monkeypatch.setenv("COURSE_SIZE", "")
-    return folder
+pytestmark = pytest.mark.usefixtures("no_real_data")
 
 
 def some_points(seed=0, *, width=40.0, at=(50.0, 45.0), count=1):
