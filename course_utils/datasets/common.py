@@ -44,3 +44,10 @@ class Status:
     detail: str
     looked_in: tuple[str, ...]
     how_to_get: str
+
+
+def check_numbers(**numbers: int | None) -> None:
+    """Raise ValueError, naming it, for a number below 1; None passes."""
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name} {number}: expected 1 or more")

@@ -41,8 +41,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course_utils.datasets import ibug, shapes
-from course_utils.datasets.common import Dataset, Split, Status
-from course_utils.datasets.icvl import check_numbers
+from course_utils.datasets.common import Dataset, Split, Status, check_numbers
 from course_utils.rendering import face
 from course_utils.runtime import DataError, Size, data_root
 from course_utils.runtime import size as current_size

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.datasets.common import Dataset, Split, Status
+from course_utils.datasets.common import Dataset, Split, Status, check_numbers
 from course_utils.rendering.camera import ICVL
 from course_utils.rendering.hand import INVALID, JOINTS
 from course_utils.runtime import DataError, atomically, data_root, write_text_atomically
@@ -37,13 +37,6 @@ PUBLISHED_FRAMES = (702, 894)
 PUBLISHED_MEAN, PUBLISHED_MEAN_WITHIN = (158.1, 110.7, 342.0), 0.05
 
 _NUMBERS = 3 * len(JOINTS)
-
-
-def check_numbers(**numbers: int | None) -> None:
-    """Raise ValueError, naming it, for a number below 1; None passes."""
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise ValueError(f"{name} {number}: expected 1 or more")
 
 
 def valid(depth: np.ndarray) -> np.ndarray:
