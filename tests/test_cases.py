@@ -38,6 +38,12 @@ DOCUMENTED_FACES = {
     "mdm-unwritten-pixels",
     "mdm-landmark-major",
     "mdm-sqrt-at-zero",
+    "mdm-summed-loss-misread",
+    "mdm-glimpse-normalized",
+    "mdm-tall-reshape",
+    "mdm-tiny-init",
+    "mdm-adam-epsilon",
+    "mdm-one-image-proves-nothing",
 }
 
 

@@ -299,3 +299,47 @@ def test_a_grid_of_outcomes_colours_by_bars_and_writes_each_number():
 def test_a_grid_that_does_not_fit_its_names_is_refused(values, bars):
     with pytest.raises(ValueError, match=r"expected|above"):
         plotting.outcome_grid(values, ["a", "b", "c"], ["x", "y", "z"], good=bars[0], bad=bars[1])
+
+
+def gradients_of(steps=3):
+    return [{"a/kernel": 1e-3 * n, "a/bias": 1e-1 * n, "b/kernel": 0.0, "b/bias": 2.0} for n in range(1, steps + 1)]
+
+
+def test_gradient_history_draws_weights_and_biases_of_each_layer_to_one_scale():
+    panels = plotting.gradient_history(gradients_of(), ["a", "b"], steps=[10, 20, 30])
+    assert [panel.get_title(loc="left") for panel in panels] == ["a", "b"]
+    weights, biases = panels[0].lines
+    assert (weights.get_label(), biases.get_label()) == ("weights", "biases")
+    np.testing.assert_array_equal(weights.get_xdata(), [10, 20, 30])
+    np.testing.assert_allclose(weights.get_ydata(), [1e-3, 2e-3, 3e-3])
+    np.testing.assert_allclose(biases.get_ydata(), [0.1, 0.2, 0.3])
+    assert np.isnan(panels[1].lines[0].get_ydata()).all()  # 0 has no place on a logarithmic axis
+    assert {panel.get_yscale() for panel in panels} == {"log"}
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+
+
+def test_gradient_history_draws_into_given_axes():
+    given = plt.subplots(1, 2)[1]
+    panels = plotting.gradient_history(gradients_of(), ["b", "a"], axes=given)
+    assert list(panels) == list(given)
+    np.testing.assert_array_equal(panels[1].lines[0].get_xdata(), [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([], ["a"]), "0 steps of 1 layers"),
+        ((gradients_of(), []), "3 steps of 0 layers"),
+        ((gradients_of(), ["c"]), "lacks c/kernel, c/bias; it has a/kernel"),
+    ],
+)
+def test_gradient_history_says_what_is_missing(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        plotting.gradient_history(*arguments)
+
+
+def test_gradient_history_wants_a_step_and_a_panel_for_each():
+    with pytest.raises(ValueError, match="2 steps: expected one for each of 3"):
+        plotting.gradient_history(gradients_of(), ["a"], steps=[1, 2])
+    with pytest.raises(ValueError, match="2 axes: expected one for each of 1"):
+        plotting.gradient_history(gradients_of(), ["a"], axes=plt.subplots(1, 2)[1])

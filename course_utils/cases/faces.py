@@ -8,6 +8,8 @@ QUESTION = "Stack Overflow 44308838 (2017-06-01)"
 CODE = "github.com/trigeorgis/mdm"
 LANDMARKS = "30_faces_landmarks"
 BUILT = "31_faces_mdm"
+PLATEAU = "32_faces_plateau"
+ONE_FACE = "33_faces_one_face"
 
 CASES = (
     Case(
@@ -158,6 +160,157 @@ CASES = (
                 "share of the last layer's weights that are NaN after a step",
                 broken=(">=", 0.6),
                 fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-summed-loss-misread",
+        part="faces",
+        lesson=PLATEAU,
+        title="A loss summed over the steps is read as the error of one",
+        symptom="'The loss is 0.78': it looks like a large error, and is what several steps cost that do not move at all",
+        cause="the public code adds the normalised errors of all steps of the descent",
+        fix="divide by (number of steps × error of the start): 1 means that nothing is done",
+        source=f"log of {QUESTION}; training script of {CODE}",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "misread",
+                "distance from 1 of the loss of a network that never moves, in start errors",
+                broken=(">=", 1.0),
+                fixed=("<=", 0.03),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-glimpse-normalized",
+        part="faces",
+        lesson=PLATEAU,
+        title="Pixel positions are taken for normalised ones, and every patch is noise",
+        symptom="The loss stands at the cost of doing nothing, with no error, at any rate",
+        cause="extract_glimpse expects offsets from -1 to 1 by default and fills what lies outside the image with noise",
+        fix="pass centered=False and normalized=False, or normalise the points; look at a sheet of patches",
+        source=f"issue #11 of {CODE}; TensorFlow, tf.image.extract_glimpse",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "from_image",
+                "share of the patches' pixels that come from the image",
+                broken=("<=", 0.02),
+                fixed=(">=", 0.6),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-tall-reshape",
+        part="faces",
+        lesson=PLATEAU,
+        title="The patches of a face stand on top of each other as one tall picture",
+        symptom="Jaw and mouth leave no trace in the fine features; yet the loss falls as the healthy network's does",
+        cause="a line of another branch; the convnet's central crop keeps the middle third of the list of landmarks",
+        fix="one picture per patch: reshape to (batch · 68, 30, 30, channels)",
+        source=f"code of {QUESTION}; branches master and refactored of {CODE}",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "points_without_detail",
+                "share of the landmarks whose patch does not change the fine features",
+                broken=(">=", 0.3),
+                fixed=("<=", 0.01),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-tiny-init",
+        part="faces",
+        lesson=PLATEAU,
+        title="All layers start from weights of 0.01",
+        symptom="Nothing moves for many steps; from the second convolution on the weights' gradients are far below the biases'",
+        cause="each layer shrinks what passes: a weight's gradient carries the size of its input, a bias's does not",
+        fix="start values that fit the layer's width (Glorot, He)",
+        source=f"layer library bundled with {CODE}",
+        kind="statistical",
+        bars=(
+            Bar(
+                "conv_2_ratio",
+                "second convolution: gradient of weights / gradient of biases (rms)",
+                broken=("<=", 0.03),
+                fixed=(">=", 0.06),
+            ),
+            Bar(
+                "gained",
+                "share of the cost of doing nothing that 60 steps gain",
+                broken=("<=", 0.04),
+                fixed=(">=", 0.1),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-adam-epsilon",
+        part="faces",
+        lesson=PLATEAU,
+        title="Adam's epsilon is larger than the gradients",
+        symptom="A layer with gradients of 1e-8 moves by a fraction of the learning rate",
+        cause="Adam divides by (running size of the gradient + epsilon): 1e-8 in TensorFlow 1, 1e-7 in Keras",
+        fix="set epsilon=1e-8 where code from TensorFlow 1 is rebuilt; better, start values that give larger gradients",
+        source=f"optimiser of {CODE} and Keras' default, keras.optimizers.Adam",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "mean_step",
+                "mean step over 1 000 steps of a weight with gradient 2.5e-8, in rates",
+                broken=("<=", 0.2),
+                fixed=(">=", 0.35),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-one-image-proves-nothing",
+        part="faces",
+        lesson=ONE_FACE,
+        title="A network that fits one face is taken for a network that sees",
+        symptom="One face is learnt nearly perfectly, with a frozen convnet, or with a grey card in place of the face",
+        cause="one face has one answer: the last layers learn it as constants",
+        fix="fit a handful of different faces instead: their answers differ, so the picture must be used",
+        source=f"{QUESTION}: one image converges, 3 000 do not",
+        kind="statistical",
+        bars=(
+            Bar(
+                "told_apart",
+                "loss with a grey card / loss with the face, at the end of the test",
+                broken=("<=", 1.7),
+                fixed=(">=", 3.0),
+            ),
+        ),
+    ),
+    Case(
+        id="mdm-images-divided-twice",
+        part="faces",
+        lesson=ONE_FACE,
+        title="Images that are already between 0 and 1 are divided by 255",
+        symptom="Many faces: the loss stays at the cost of doing nothing. One face: learnt. In both convolutions biases get gradients and weights do not",
+        cause="the image reader had normalised already; the gradient of a weight carries the size of its input, 0.002",
+        fix="divide once; print the smallest and largest value of the batch that the network is handed",
+        source=f"all symptoms of {QUESTION} and its words that the import of samples was changed; found by this course, not documented",
+        kind="statistical",
+        bars=(
+            Bar(
+                "conv_1_ratio",
+                "one face, first convolution: gradient of weights / gradient of biases (rms)",
+                broken=("<=", 0.01),
+                fixed=(">=", 0.05),
+            ),
+            Bar(
+                "conv_2_ratio",
+                "one face, second convolution: gradient of weights / gradient of biases (rms)",
+                broken=("<=", 0.03),
+                fixed=(">=", 0.045),
+            ),
+            Bar(
+                "gained",
+                "share of the cost of doing nothing that 60 steps on many faces gain",
+                broken=("<=", 0.05),
+                fixed=(">=", 0.15),
             ),
         ),
     ),

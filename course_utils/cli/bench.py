@@ -1,4 +1,4 @@
-"""``course bench``: what each lesson costs, and how fast the renderers are."""
+"""``course bench``: what each lesson costs, and how fast the renderers and the patch samplers are."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def bench(
         if not as_json:
             print(_line(rows[-1]), flush=True)
     rendering = [] if names else [_rate(what, *how) for what, how in RENDERING.items()]
+    samplers = [] if names else _samplers()
     failed = [row["lesson"] for row in rows if "error" in row]
     run = runtime.start(quiet=True)
     result = {
@@ -52,6 +53,7 @@ def bench(
         **run.record(),
         "rows": rows,
         **({"rendering": rendering} if rendering else {}),
+        **({"samplers": samplers} if samplers else {}),
     }
     if as_json:
         print(runtime.to_json(result), end="")
@@ -59,6 +61,10 @@ def bench(
         for row in rendering:
             below = "" if row["frames_per_s"] >= row["goal"] else ", NOT REACHED"
             print(f"{row['what']:28} {row['frames_per_s']:7.0f} frames/s (goal: {row['goal']}{below})")
+        for row in samplers:
+            reached = row["times_faster_than_two_axes"] >= row.get("goal", 0)
+            goal = f" (goal: {row['goal']:g}{'' if reached else ', NOT REACHED'})" if "goal" in row else ""
+            print(f"{row['what']:68} {row['ms']:7.1f} ms  {row['times_faster_than_two_axes']:6.2f}×{goal}")
         if size == runtime.REDUCED:
             _print_budget(rows)
     if failed:
@@ -75,6 +81,12 @@ def _rate(what: str, render: Callable[..., object], goal: int, seconds: float = 
         blocks += 1
         render(64, seed=blocks)
     return {"what": what, "frames_per_s": round(64 * blocks / (time.perf_counter() - began), 1), "goal": goal}
+
+
+def _samplers() -> list[dict]:
+    from course_utils.cli import bench_samplers  # loads the backend
+
+    return bench_samplers.measure()
 
 
 def _print_budget(rows: list[dict]) -> None:

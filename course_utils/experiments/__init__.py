@@ -20,6 +20,7 @@ import importlib
 import importlib.util
 import json
 import math
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,7 +32,7 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits", "hands", "faces_data")
+NAMES = ("digits", "hands", "faces_data", "faces_plateau", "faces")
 
 
 def must_know(name: str) -> None:
@@ -165,7 +166,7 @@ def _commands(name: str, size: runtime.Size, done: list[dict], rows: list[str]) 
     commands = []
     for seeds in stretches:
         some = [row for row in rows if row in by_seed[seeds[0]]]
-        only = "" if some == rows else f" --rows '{'; '.join(some)}'"
+        only = "" if some == rows else f" --rows {shlex.quote('; '.join(some))}"
         commands.append(f"course run {name} --size {size.name} --seeds {len(seeds)} --seed-base {seeds[0]}{only}")
     return " && ".join(commands)
 

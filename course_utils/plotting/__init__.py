@@ -12,6 +12,7 @@ from course_utils.plotting.faces import (
     shape_modes,
     start_shapes,
 )
+from course_utils.plotting.gradients import gradient_history
 from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
@@ -29,6 +30,7 @@ __all__ = [
     "depth_image",
     "descent",
     "face_sheet",
+    "gradient_history",
     "image_row",
     "intervals",
     "joint_bars",

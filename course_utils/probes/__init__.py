@@ -3,6 +3,7 @@
 ``weights``   what the weights are and how far they moved
 ``gradients`` what the loss asks of each variable
 ``outputs``   what layers answer: loss at init, activations, dead units, baselines, train/inference gap
+``watching``  what the gradients are in the training steps themselves
 ``device``    whether this device computes a training step right
 
 First written out by hand in lesson 11_digits_frozen_filters.
@@ -17,9 +18,11 @@ from course_utils.probes.outputs import (
     loss,
     train_inference_gap,
 )
+from course_utils.probes.watching import WatchedAdam
 from course_utils.probes.weights import relative_change, snapshot, update_ratio
 
 __all__ = [
+    "WatchedAdam",
     "activations",
     "constant_baselines",
     "dead_units",

@@ -35,7 +35,14 @@ def _header(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", first, re.MULTILINE))
 
 
-BLOCKS = {"lessons": lesson_map, "digits": digits.table, "hands": hands.table, "faces": faces.table}
+BLOCKS = {
+    "lessons": lesson_map,
+    "digits": digits.table,
+    "hands": hands.table,
+    "faces": faces.table,
+    "plateau": faces.plateau,
+    "photos": faces.photos,
+}
 DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS
 
 
