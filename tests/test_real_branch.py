@@ -1,8 +1,10 @@
 """Every lesson runs with real-format files, from another folder, at budget ``smoke``; the files are written here."""
 
+import math
+
 import pytest
 
-from course_utils import cases, runtime
+from course_utils import cases, experiments, runtime
 from course_utils.cli import lessons
 from course_utils.datasets import digits, faces, hands
 
@@ -50,3 +52,28 @@ def test_a_lesson_without_its_data_says_how_to_get_them(tmp_path):
     assert ended.error is not None
     assert ended.error.startswith("DataError: MNIST not found in")
     assert "course data fetch digits" in ended.error
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "row", "expected"),
+    [
+        ("faces_plateau", "reduced,budget=smoke", "unwritten pixels (noise)", {"many_loss_end", "moving_loss_end"}),
+        ("faces_plateau", "reduced,budget=smoke", "images divided twice, then distorted", {"one_first_conv_1/bias"}),
+        ("faces", "full,budget=smoke", "photos, trained on both", {"averaged: failures", "start: within 0.080"}),
+        ("faces", "full,budget=smoke", "photos, trained on rendered faces", {"rendered_step_4: error"}),
+        ("faces", "full,budget=smoke", "documented size: tall, 0.01", {"features_rms_first", "one_loss_end"}),
+    ],
+)
+def test_an_experiment_measures_plain_finite_numbers(name, size, row, expected, data_folder, monkeypatch):
+    monkeypatch.setenv("COURSE_SIZE", size)
+    monkeypatch.setenv("COURSE_DATA", str(data_folder))
+    run = runtime.start(quiet=True)
+    assert row in experiments.get(name).rows(run.size)
+    measured = experiments.get(name).measure(row, run)
+    assert expected <= measured.keys()
+    assert all(isinstance(value, int | float) and math.isfinite(value) for value in measured.values())
+    if row.startswith("documented"):
+        assert measured["parameters"] == 100_219_432
+        assert measured["gradient_first_conv_2/kernel"] < 0.1 * measured["gradient_first_conv_2/bias"]
+    if row == "photos, trained on both":
+        assert measured["photos_test"] == 30  # the test folder's
