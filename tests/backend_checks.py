@@ -24,6 +24,14 @@ from test_layers import (  # noqa: F401 (the patch samplers: collected here, so 
     test_the_window_by_hand,
     test_zero_is_zero_even_beside_a_pixel_that_is_not_a_number,
 )
+from test_watching import (  # noqa: F401 (likewise)
+    batch,
+    test_a_frozen_layer_is_not_listed,
+    test_clipping_does_not_change_what_is_noted,
+    test_each_step_replaces_what_was_noted,
+    test_it_trains_as_adam_does,
+    test_the_gradients_are_those_of_the_packaged_probe,
+)
 
 from course_utils import probes
 from course_utils.models import digits as digits_models
