@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import re
+import shlex
 from types import SimpleNamespace
 
 import pytest
@@ -219,6 +220,19 @@ def test_the_noted_command_names_the_rows_when_not_all_were_run(tiny, tmp_path):
     assert re.search(r"--rows ['\"]two, longer['\"]", read(tmp_path / "tiny.json")["command"])
     run(tmp_path / "tiny.json")
     assert "--rows" not in read(tmp_path / "tiny.json")["command"]
+
+
+def test_the_noted_command_can_be_read_by_a_shell():
+    name = "Adam's epsilon 1e-7; 0 to 255, cut"
+    words = shlex.split(
+        experiments._commands(
+            "tiny",
+            runtime.REDUCED,
+            [{"row": row, "seed": 3} for row in name.split("; ")],
+            [*name.split("; "), "another"],
+        )
+    )
+    assert words[words.index("--rows") + 1] == name
 
 
 def test_a_number_that_is_not_finite_is_saved_as_null(tiny, tmp_path):

@@ -331,6 +331,7 @@ def test_gradient_history_draws_into_given_axes():
         (([], ["a"]), "0 steps of 1 layers"),
         ((gradients_of(), []), "3 steps of 0 layers"),
         ((gradients_of(), ["c"]), "lacks c/kernel, c/bias; it has a/kernel"),
+        (([*gradients_of(), {}], ["a"]), "lacks a/kernel, a/bias"),
     ],
 )
 def test_gradient_history_says_what_is_missing(arguments, words):

@@ -92,3 +92,12 @@ def test_it_can_be_made_again_from_its_config():
     assert again.whole
     assert again.epsilon == 1e-8
     np.testing.assert_allclose(float(again.learning_rate), 3e-3, rtol=1e-6)
+
+
+def test_a_saved_model_comes_back_compiled_with_it(batch, tmp_path):
+    model = small_model()
+    model.compile(probes.WatchedAdam(1e-2), "mean_squared_error")
+    model.train_on_batch(*batch)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", custom_objects={"WatchedAdam": probes.WatchedAdam})
+    assert again.optimizer.gradient_rms() == model.optimizer.gradient_rms()

@@ -44,9 +44,9 @@ def bench(
         if not as_json:
             print(_line(rows[-1]), flush=True)
     rendering = [] if names else [_rate(what, *how) for what, how in RENDERING.items()]
-    samplers = [] if names else _samplers()
     failed = [row["lesson"] for row in rows if "error" in row]
     run = runtime.start(quiet=True)
+    samplers = [] if names else _samplers()
     result = {
         "what": "one execution of each lesson in a fresh kernel",
         "command": f"course bench --save, COURSE_SIZE={size.name}",

@@ -23,7 +23,7 @@ ROUNDS, SLOW_ROUNDS = 9, 3
 def measure() -> list[dict]:
     """One row a method: milliseconds of the median round, and how many times faster it is than ``map_coordinates`` over two axes.
 
-    Every method is compiled, is given the same images and points, and its patches are compared with a reference first, so
+    Every method is compiled where the backend compiles (TensorFlow, JAX; PyTorch runs eagerly), is given the same images and points, and its patches are compared with a reference first, so
     that like is timed with like: bilinear reading, or, for ``integer`` and ``extract_glimpse``, points on whole pixels.
     Rounds of all methods alternate, so that a busy machine slows all alike.
     """

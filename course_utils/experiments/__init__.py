@@ -20,7 +20,6 @@ import importlib
 import importlib.util
 import json
 import math
-import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -166,7 +165,8 @@ def _commands(name: str, size: runtime.Size, done: list[dict], rows: list[str]) 
     commands = []
     for seeds in stretches:
         some = [row for row in rows if row in by_seed[seeds[0]]]
-        only = "" if some == rows else f" --rows {shlex.quote('; '.join(some))}"
+        joined = "; ".join(some)  # in double quotes, which every shell knows: a name may hold an apostrophe
+        only = "" if some == rows else f' --rows "{joined}"'
         commands.append(f"course run {name} --size {size.name} --seeds {len(seeds)} --seed-base {seeds[0]}{only}")
     return " && ".join(commands)
 

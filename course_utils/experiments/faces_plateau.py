@@ -1,4 +1,4 @@
-"""The plateau of Stack Overflow 44308838: each suspect planted alone in a healthy small MDM, and what it does to all that was seen.
+"""The plateau of Stack Overflow 44308838: each suspect planted alone or together in a healthy small MDM, and what it does to all that was seen.
 
 One row, three training runs from the same start values: on many faces, on a single one from one start shape, and on that one from
 moving start shapes. The losses say what is learnt, the gradients which layers are told anything.
@@ -131,9 +131,9 @@ def rows(size: Size) -> list[str]:
 def measure(row: str, run: Run) -> dict[str, float | None]:
     """One suspect. Losses are divided by what never moving costs (the number of steps times the start's error), so 1 is the plateau.
 
-    ``many_…``: on 2 400 faces, mirror images counted, batches of 16; ``loss_K`` is the mean of the last training losses up to
-    step K, ``unseen_k`` the error of unseen faces after the k-th step of the descent, in start errors. ``one_…``: on one face.
-    ``moving_…``: on one face, from start shapes that differ as in the many-face run.
+    ``many_…``: on 2 400 faces (48 at budget smoke), mirror images counted, batches of 16; ``loss_K`` is the mean of the last training losses up to
+    step K, ``unseen_k`` the error of unseen faces after the k-th step of the descent, in start errors. ``one_…``: on one face, batches of 2 copies.
+    ``moving_…``: on one face, batches of 8 copies, from start shapes that differ as in the many-face run.
     ``…_first_LAYER/kernel``, ``…_early_…`` and ``…_end_…``: rms of that gradient at the first step, and its median over the
     first and over the last twenty.
     """
@@ -227,7 +227,11 @@ def _many(suspect: Suspect, data: faces.Faces, steps: int, seed: int) -> dict[st
 def _one(
     suspect: Suspect, data: faces.Faces, steps: int, seed: int, *, moving: bool = False
 ) -> dict[str, float | None]:
-    """The same face all over every batch (two at least: a landmark-major network needs two to mix anything up)."""
+    """The same face all over every batch (two at least: a landmark-major network needs two to mix anything up).
+
+    It is the first face, unmirrored, which keeps its own label in every row: the label suspects ("another order", "not
+    reordered", "not mirrored") are not planted here, and their numbers are the healthy run's.
+    """
     run, batch = ("moving", 8) if moving else ("one", 2)
     x, y = labels(data, suspect.labels)
     x, y = np.repeat(x[:1], batch, axis=0), np.repeat(y[:1], batch, axis=0)

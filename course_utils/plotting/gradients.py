@@ -23,18 +23,20 @@ def gradient_history(
     steps: Sequence[float] | None = None,
     axes: Sequence[plt.Axes] | None = None,
 ) -> np.ndarray:
-    """Root mean square of the gradients of weights (solid) and biases (dashed), one panel a layer, to one logarithmic scale.
+    """Root mean square of the gradients of weights (solid) and biases (dashed), one panel a layer, on logarithmic axes of one scale.
 
     history: for each step a mapping of ``layer/kernel`` and ``layer/bias`` to the rms, as ``probes.WatchedAdam.gradient_rms``
     gives it. A gradient of exactly 0 has no place on a logarithmic axis and leaves a gap. steps: the steps' numbers,
-    default 1, 2, … axes: one for each layer. **Returns the panels** in an object array. This is what TensorBoard's
+    default 1, 2, … axes: one for each layer; they keep their own limits, so make them with ``sharey=True``. **Returns the panels** in an object array. This is what TensorBoard's
     histograms of gradients show of a network, as numbers that can be compared. Lesson 33_faces_one_face.
     Raises ValueError for an empty history, layers it lacks, or other counts.
     """
     history, layers = list(history), list(layers)
     if not history or not layers:
         raise ValueError(f"{len(history)} steps of {len(layers)} layers: expected at least one of each")
-    missing = [f"{name}/{part}" for name in layers for part in LOOKS if f"{name}/{part}" not in history[0]]
+    missing = [
+        f"{name}/{part}" for name in layers for part in LOOKS if any(f"{name}/{part}" not in entry for entry in history)
+    ]
     if missing:
         raise ValueError(f"history lacks {', '.join(missing)}; it has {', '.join(history[0])}")
     steps = np.arange(1, len(history) + 1) if steps is None else np.asarray(steps)

@@ -14,6 +14,10 @@ class WatchedAdam(keras.optimizers.Adam):
 
     whole: keep every gradient itself (as much memory as the weights), not only its root mean square. The other arguments
     are those of ``keras.optimizers.Adam``. Works on every backend, inside compiled steps. Lesson 32_faces_plateau.
+
+    Noted are the gradients as they are handed over: before unscaling (``loss_scale_factor``), and with gradient accumulation those
+    of each batch. Squares are taken in float32: a root mean square below about 1e-19 is not exact, or 0. A compiled model
+    saved with it is loaded with ``custom_objects={"WatchedAdam": WatchedAdam}`` or ``compile=False``.
     """
 
     def __init__(self, *args, whole: bool = False, **kwargs):
@@ -48,7 +52,10 @@ class WatchedAdam(keras.optimizers.Adam):
         return dict(zip(self._names, ops.convert_to_numpy(self._rms).tolist(), strict=True))
 
     def gradients(self) -> dict[str, np.ndarray]:
-        """Each variable's gradient at the last step, by ``layer/name``. Raises ValueError as above, and without ``whole=True``."""
+        """Each variable's gradient at the last step, by ``layer/name``: float32, of the variable's shape; zeros before the first.
+
+        Raises ValueError when no model has been compiled with this optimiser, and without ``whole=True``.
+        """
         self._must_be_built()
         if not self.whole:
             raise ValueError("gradients were not kept: expected WatchedAdam(..., whole=True)")

@@ -44,7 +44,7 @@ def draw_faces() -> plt.Figure:
     return figure
 
 
-#: Row of the experiment → (what README calls it, symptom of the question or source).
+#: Row of the experiment → what README calls it.
 SUSPECTS = {
     "healthy": "healthy",
     "tall reshape": "tall reshape",
@@ -71,21 +71,26 @@ def plateau() -> str:
     """Markdown table: what each suspect of the plateau does to the three symptoms of the question."""
     result = experiments.load_result("faces_plateau")
     lines = [
-        "| planted alone in a healthy network | A: loss on many faces ÷ doing nothing | B: on one face | C: weights' ÷ biases' gradient, first conv | second conv |",
+        "| planted in a healthy network | A: loss on many faces ÷ doing nothing | B: on one face | C: weights' ÷ biases' gradient, first conv | second conv |",
         "|---|---|---|---|---|",
         "| *Stack Overflow 44308838* | *0.99 – 1.07, ten thousand steps* | *nearly 0* | *weights do not change* | *weights do not change* |",
     ]
     for row, name in SUSPECTS.items():
-        cells = [
-            *(
-                mean_and_range(experiments.values(result, row, value), "{:.2f}")
-                for value in ("many_loss_end", "one_loss_end")
-            ),
-            *(mean_and_range(_ratios(result, row, layer), "{:.2g}") for layer in ("conv_1", "conv_2")),
-        ]
+        cells = [mean_and_range(experiments.values(result, row, "many_loss_end"), "{:.2f}")]
+        if row == "labels in another order":  # the one face of B and C keeps its label
+            cells += ["as healthy"] * 3
+        else:
+            cells.append(mean_and_range(experiments.values(result, row, "one_loss_end"), "{:.2f}"))
+            cells += [mean_and_range(_ratios(result, row, layer), "{:.2g}") for layer in ("conv_1", "conv_2")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for row in ("images divided twice, long", "tall, 0.01, divided twice, long"):
+        end = mean_and_range(experiments.values(result, row, "many_loss_end"), "{:.2f}")
+        lines.append(f"| … {row.removesuffix(', long')}, after 3 000 steps | {end} | – | – | – |")
     steps = int(experiments.values(result, "healthy", "many_steps")[0])
-    about = f"Rendered faces, the small network, {steps} steps of 16 faces, rate 1e-3; the ratios are from the run on one face"
+    about = (
+        f"Rendered faces, the small network, {steps} steps of 16 faces, rate 1e-3; the ratios are from the run on one face; "
+        f"{len(SUSPECTS) - 1} of 20 suspects, the rest in results/faces_plateau.json"
+    )
     return "\n".join([*lines, "", made_by(result, about)])
 
 
@@ -110,7 +115,7 @@ def photos() -> str:
                 for value, form in (("error", "{:.4f}"), ("auc", "{:.1%}"), ("failures", "{:.1%}"))
             ]
             lines.append(f"| {label} | {count} | " + " | ".join(cells) + " |")
-    about = "Crops of 112 px, a detector's boxes, mean of the answers for a photo and its mirror image"
+    about = "Crops of 112 px, a detector's boxes, mean of the answers for a photo and its mirror image; the start is the mean shape of the 644 training photos; the two networks are tested on different photos"
     return "\n".join([*lines, "", made_by(result, about)])
 
 
@@ -120,17 +125,17 @@ def draw_plateau() -> plt.Figure:
     names = list(dict.fromkeys(r["row"] for r in result["rows"] if "one_loss_end" in r["measured"]))
     figure, ax = plt.subplots(figsize=(7.4, 3.4))
     for name in names:
-        worst = np.max([_ratios(result, name, layer) for layer in ("conv_1", "conv_2")], axis=0)
+        larger_ratio = np.max([_ratios(result, name, layer) for layer in ("conv_1", "conv_2")], axis=0)
         loss = experiments.values(result, name, "many_loss_end")
         twice = "twice" in name
         colour = plotting.BAD if twice else plotting.GOOD
-        ax.plot(worst, loss, "s" if twice else "o", color=colour, markersize=6)
+        ax.plot(larger_ratio, loss, "s" if twice else "o", color=colour, markersize=6)
     ax.plot([], [], "s", color=plotting.BAD, label="images divided by 255 twice, alone or with others")
     ax.plot([], [], "o", color=plotting.GOOD, label="healthy and other suspects")
     ax.set(xscale="log", ylim=(0, 1.08))
     ax.set_xlabel("gradient of weights ÷ of biases on one face, the larger of both convolutions")
     ax.set_ylabel("loss on many faces\n÷ cost of doing nothing")
-    ax.set_title("One mistake stands still and leaves the convolutions' weights without gradient")
+    ax.set_title("One mistake stands still for 300 steps, its weights without gradient")
     ax.legend(loc="lower left")
     return figure
 
