@@ -1,4 +1,4 @@
-"""Every lesson runs with real-format files, from another folder, at budget ``smoke``; the files are written here."""
+"""Every lesson, and the experiments of Part 3, run with real-format files at budget ``smoke``; the files are written here."""
 
 import math
 
