@@ -135,7 +135,7 @@ def draw_plateau() -> plt.Figure:
     ax.set(xscale="log", ylim=(0, 1.08))
     ax.set_xlabel("gradient of weights ÷ of biases on one face, the larger of both convolutions")
     ax.set_ylabel("loss on many faces\n÷ cost of doing nothing")
-    ax.set_title("One mistake stands still for 300 steps, its weights without gradient")
+    ax.set_title("Of the mistakes on the plateau, one leaves the weights without gradient")
     ax.legend(loc="lower left")
     return figure
 
