@@ -1,4 +1,4 @@
-"""Moving averages beside a run, against hand recursions and Keras' own; ``backend_checks.py`` runs this on every backend."""
+"""Moving averages beside a run, against hand recursions and Keras' own; ``backend_checks.py`` runs much of this on every backend."""
 
 from functools import lru_cache
 
@@ -88,6 +88,13 @@ def test_they_are_copies_in_and_out_kept_in_float64_and_given_as_float32():
     np.testing.assert_allclose(found, float(value[0]) * (1 - 0.999**20), rtol=1e-6)
     found[:] = 5
     assert averages[0.999][0].max() < 1e-6
+
+
+def test_a_thousand_steps_too_small_for_float32_add_up():
+    averages = MovingAverages([np.ones(1, np.float32)], [1 - 1e-8])
+    for _ in range(1000):
+        averages.update([np.full(1, 2, np.float32)])
+    assert averages[1 - 1e-8][0][0] - 1 == pytest.approx(1e-5, rel=0.02)
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.01, float("nan")])

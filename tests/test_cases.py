@@ -50,6 +50,8 @@ DOCUMENTED_EXPRESSIONS = {
     "fer-decode-dtype",
     "fer-empty-tfrecord",
     "fer-windows-path",
+    "fer-pipeline-starvation",
+    "fer-same-order-every-epoch",
 }
 
 

@@ -1,4 +1,4 @@
-"""Receptive fields by arithmetic and by gradient; ``backend_checks.py`` runs this on every backend."""
+"""Receptive fields by arithmetic and by gradient; ``backend_checks.py`` runs the latter on every backend."""
 
 import keras
 import numpy as np

@@ -7,6 +7,7 @@ from course_utils.cases.registry import Bar, Case
 WRITE_UP = "a long write-up on FER2013 (2019)"
 CODE = "huqinwei/my_fer2013_model (TensorFlow 1), the code released with it"
 FILES = "40_expressions_files"
+PIPELINE = "41_expressions_pipeline"
 BATCH_NORM = "43_expressions_batch_norm"
 
 CASES = (
@@ -89,6 +90,50 @@ CASES = (
                 "share of sample paths, on Windows and elsewhere, that do not name the file meant",
                 broken=(">=", 0.6),
                 fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-pipeline-starvation",
+        part="expressions",
+        lesson=PIPELINE,
+        title="One stage of the input is missing or misplaced",
+        symptom="No error: training ends early, or the loss is a sawtooth, or random flips and batches are the same in every pass",
+        cause="repeat missing; a small shuffle buffer on sorted rows; cache behind a random stage; shuffle behind batch",
+        fix="cache, random stages, shuffle with a full buffer, repeat, batch, prefetch; carry row numbers and count them",
+        source=f"{WRITE_UP}: readers defined after the queue runners were started hung for ever; these are its modern forms",
+        kind="deterministic",
+        bars=(
+            Bar("steps_done", "share of the steps asked of fit that were done", broken=("<=", 0.5), fixed=(">=", 0.7)),
+            Bar("one_class", "share of batches that hold one class only", broken=(">=", 0.5), fixed=("<=", 0.05)),
+            Bar(
+                "changed",
+                "share of pictures that a random flip changes from pass to pass",
+                broken=("<=", 0.1),
+                fixed=(">=", 0.3),
+            ),
+            Bar(
+                "seen_before",
+                "share of the second pass's batches that the first had, row for row",
+                broken=(">=", 0.7),
+                fixed=("<=", 0.1),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-same-order-every-epoch",
+        part="expressions",
+        lesson=PIPELINE,
+        title="fit shuffles, and deals the same order in every epoch",
+        symptom="After keras.utils.set_random_seed, fit(shuffle=True) on arrays shows the rows in one order, epoch after epoch",
+        cause="the permutation is drawn by a seeded operation inside tf.data, which starts anew with each epoch's iterator",
+        fix="deal the batches yourself: training.shuffled_batches, or a tf.data pipeline with shuffle and repeat",
+        source="found while checking the course (Keras 3.15.1, TensorFlow 2.21); JAX and PyTorch deal new orders",
+        kind="deterministic",
+        backends=("tensorflow",),
+        bars=(
+            Bar(
+                "same_order", "share of later epochs in the order of the first", broken=(">=", 0.75), fixed=("<=", 0.1)
             ),
         ),
     ),
@@ -194,9 +239,7 @@ CASES = (
         fix="predict in inference mode, training=False, as model.predict does",
         source=f"{WRITE_UP}, on prediction",
         kind="statistical",
-        bars=(
-            Bar("accuracy", "share right of up to 100 test pictures", broken=("<=", 0.5), fixed=(">=", 0.5)),
-        ),
+        bars=(Bar("accuracy", "share right of up to 100 test pictures", broken=("<=", 0.5), fixed=(">=", 0.5)),),
     ),
     Case(
         id="fer-bn-not-saved",

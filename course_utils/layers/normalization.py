@@ -46,7 +46,8 @@ class LocalResponseNormalization(keras.layers.Layer):
     def call(self, inputs):
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         energy = ops.matmul(ops.square(x), ops.cast(self._window, x.dtype))
-        return ops.cast(x / ops.power(self.bias + self.alpha * energy, self.beta), self.compute_dtype)
+        divided = ops.exp(-self.beta * ops.log(self.bias + self.alpha * energy))  # several times faster than a power
+        return ops.cast(x * divided, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,7 +1,7 @@
 """What spoils pictures collected from the web: watermarks, drawings instead of photographs. Floor 1.
 
-All functions take one grey picture, uint8 ``(H, W)``, and a generator, and return a new one of the same kind.
-NumPy only. First met in lesson 40_expressions_files.
+All functions take one grey picture, uint8 ``(H, W)`` of 10×4 px or more, and a generator, and return a new one of the
+same kind. NumPy only. First met in lesson 40_expressions_files.
 """
 
 from __future__ import annotations
