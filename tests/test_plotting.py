@@ -4,6 +4,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -376,5 +378,5 @@ def test_kinds_of_layers_differ_in_colour_and_in_pattern():
 
 def test_boxes_of_a_chain_do_not_overlap():
     boxes = plotting.layer_chain(CHAIN).patches
-    for one, next_ in zip(boxes, boxes[1:], strict=False):
+    for one, next_ in itertools.pairwise(boxes):
         assert one.get_x() + one.get_width() < next_.get_x()

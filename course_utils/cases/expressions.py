@@ -187,7 +187,7 @@ CASES = (
         kind="statistical",
         bars=(
             Bar("gap", "training log − test accuracy", broken=(">=", 0.4), fixed=("<=", 0.3)),
-            Bar("test", "test accuracy", broken=("<=", 0.3), fixed=(">=", 0.45)),
+            Bar("test", "test accuracy", broken=("<=", 0.4), fixed=(">=", 0.45)),
         ),
     ),
     Case(
@@ -234,12 +234,19 @@ CASES = (
         part="expressions",
         lesson=BATCH_NORM,
         title="One picture is predicted with batch statistics",
-        symptom="A network that scores well on the test set is wrong on single pictures",
-        cause="in training mode a single picture is normalised by its own mean and variance, which no training batch had",
+        symptom="A network that scores well on the test set gives every single picture the same answer",
+        cause="behind a dense layer a batch of one has one number a channel, which is its own mean: each unit becomes β (behind convolutions the places of the picture serve as a sample, and little is lost)",
         fix="predict in inference mode, training=False, as model.predict does",
-        source=f"{WRITE_UP}, on prediction",
-        kind="statistical",
-        bars=(Bar("accuracy", "share right of up to 100 test pictures", broken=("<=", 0.5), fixed=(">=", 0.5)),),
+        source=f"{WRITE_UP}, on prediction; experiment 5.2 normalises dense layers",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "spread",
+                "standard deviation of a logit between single pictures",
+                broken=("<=", 1e-4),
+                fixed=(">=", 1e-3),
+            ),
+        ),
     ),
     Case(
         id="fer-bn-not-saved",
@@ -252,7 +259,7 @@ CASES = (
         source=f"{WRITE_UP}, on saving moving averages",
         kind="statistical",
         bars=(
-            Bar("accuracy", "test accuracy after restoring", broken=("<=", 0.3), fixed=(">=", 0.45)),
+            Bar("accuracy", "test accuracy after restoring", broken=("<=", 0.4), fixed=(">=", 0.45)),
             Bar("change", "change of test accuracy by saving and restoring", broken=(">=", 0.25), fixed=("<=", 0.01)),
         ),
     ),

@@ -17,7 +17,8 @@ use       To learn how training works. A label says what a stranger thought a fa
 stand-in  ``rendering.face`` at 48×48, with the classes in the published shares, wrong labels, watermarks, drawings, and test
           rows that repeat training pictures. 1 400 Training, 400 PublicTest, 400 PrivateTest (lesson).
 differs   Twenty times fewer pictures, one way of drawing, and expressions that follow a rule: a network that learns the
-          training faces by heart is right on about 7 of 10 test faces, on FER2013 on 6 of 10. Accuracies do not carry over.
+          training faces by heart is right on about 7 of 10 test faces, on FER2013 on 6 of 10. Within Training no picture occurs
+          twice. Accuracies do not carry over.
 
 The files are read and written in ``datasets.fer2013``. Tune on PublicTest; look at PrivateTest once, at the end: it is the
 competition's score. Lesson 40_expressions_files.

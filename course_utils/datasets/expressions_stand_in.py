@@ -16,7 +16,8 @@ from course_utils.rendering import face, nuisance
 STRENGTH, TURNED, EXTRAS = (0.7, 1.0), 0.5, 1.5
 #: Edge of the square that a picture shows, in units of the longer side of the box of the 68 points; FER2013's are as tight.
 EDGE = 1.15
-#: Shares of pictures with a watermark, of drawings, of wrong labels; of test rows that repeat a training picture.
+#: Shares of pictures with a watermark, of drawings, of labels drawn anew (one in six of them comes out right by chance); of test
+#: rows that repeat a training picture.
 WATERMARKS, DRAWINGS, WRONG, REPEATED = 0.04, 0.02, 0.05, 0.08
 #: One seed for each split: the split is part of the data set, not of a run.
 SEEDS = (1, 1_000_001, 2_000_001)

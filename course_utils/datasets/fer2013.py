@@ -529,7 +529,10 @@ _PASSED_OVER = ("thumbs.db", "desktop.ini")  # what Windows leaves in folders; n
 
 
 def read_folders(root: Path) -> Rows:
-    """Images in ``<root>/<usage>/<class>/*.png|jpg``, ordered by usage, class and file name.
+    """Images in ``<root>/<usage>/<class>/*.png|jpg``: usage by usage, the classes mixed.
+
+    Folders hold one class after the other, and the first thousand images would all be angry. So the images of a usage are
+    dealt in an order that depends on their number alone; in the CSV file they are mixed too.
 
     usage: Training, PublicTest, PrivateTest, or train, validation (val), test as common copies say; a ``test`` that holds
     more images than PrivateTest has both test sets merged (the most used copy: 7 178) and is refused. class: its name or
@@ -548,7 +551,7 @@ def read_folders(root: Path) -> Rows:
                 f"{folder}: found {len(here)} images, expected at most {PUBLISHED_COUNTS[2]}: PublicTest and PrivateTest "
                 "are merged here and cannot be told apart; use fer2013.csv, or folders PublicTest and PrivateTest"
             )
-        paths += here
+        paths += [here[place] for place in np.random.default_rng(len(here)).permutation(len(here))]
     if not paths:
         raise DataError(f"{root}: found no images, expected <usage>/<class>/*.png")
     images = np.stack([_read_image(path) for _, _, path in paths])

@@ -39,7 +39,7 @@ class MovingAverages:
 
 
 def statistics(model: keras.Model) -> list[keras.Variable]:
-    """The moving mean and moving variance of every batch normalisation, in the order of the layers."""
+    """The moving mean and moving variance of every batch normalisation among ``model.layers``, in their order."""
     found = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     return [variable for layer in found for variable in (layer.moving_mean, layer.moving_variance)]
 
@@ -53,6 +53,7 @@ def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
 def borrowed(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> Iterator[None]:
     """Within the block the variables hold ``values``; afterwards, whatever happens, what they held before.
 
+    Between steps only: on JAX, Keras hands variables back at the end of an epoch of ``fit``, so use ``train_on_batch``.
     Raises ValueError when there are not as many of each.
     """
     if len(variables) != len(values):
