@@ -85,7 +85,7 @@ def test_without_kagglehub_it_says_how_to_install_it_and_how_to_do_without(monke
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     text = the_line(fer2013_fetch.fetch, folder)
     assert "pip install kagglehub" in text
-    assert "pip install -e '.[kaggle]'" in text
+    assert 'pip install -e ".[kaggle]"' in text
     assert f"{PAGE}/data" in text
     assert str(folder) in text
     assert_nothing_came(folder)

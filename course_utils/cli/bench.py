@@ -36,6 +36,10 @@ def bench(
     size = runtime.size()
     runtime.seed()
     lessons.require_data(size, {name.split("_")[1] for name in wanted} & set(datasets.NAMES))
+    run = runtime.start(quiet=True)
+    # Before the lessons, which take minutes: a damaged file of data costs nothing that was measured.
+    samplers = [] if names else _samplers()
+    loaders = [] if names else _loaders()
     rows = []
     for name in wanted:
         ended = lessons.execute(name, {})
@@ -45,9 +49,6 @@ def bench(
             print(_line(rows[-1]), flush=True)
     rendering = [] if names else [_rate(what, *how) for what, how in RENDERING.items()]
     failed = [row["lesson"] for row in rows if "error" in row]
-    run = runtime.start(quiet=True)
-    samplers = [] if names else _samplers()
-    loaders = [] if names else _loaders()
     result = {
         "what": "one execution of each lesson in a fresh kernel",
         "command": f"course bench --save, COURSE_SIZE={size.name}",

@@ -61,7 +61,7 @@ _BLOCK = 1 << 20  # bytes of text parsed at once: the arrays made of them stay i
 _LONGEST = 1 << 20  # bytes of a line; a row of pixels has at most 9 236
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of FER2013: ``images`` (N, 48, 48), ``labels`` (N,) = index into CLASSES, ``usage`` (N,) = index into USAGES.
 
@@ -137,10 +137,10 @@ class _Lines:
 def _table(path: Path, columns: Sequence[str]) -> Iterator[_Lines]:
     """The rows of a CSV file with these columns in any order, some at a time. Raises DataError for all that is no row."""
     path = Path(path)
-    if path.is_dir():
-        raise DataError(f"{path}: found a folder, expected a CSV file, plain or gzipped")
     done = 0
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: found a folder, expected a CSV file, plain or gzipped")
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
@@ -150,7 +150,7 @@ def _table(path: Path, columns: Sequence[str]) -> Iterator[_Lines]:
                 done = some.first + _count(some.text) - 1
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: cut-off or damaged gzip after row {done} ({error}); expected a whole CSV file"
+            f"{path}: cut-off or damaged gzip after row {done} or later ({error}); expected a whole CSV file"
         ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; expected a CSV file, {','.join(columns)}") from error
@@ -424,6 +424,10 @@ def read_cached(source: Path) -> Rows:
     A cache is valid when its header and every byte agree with what was written, and ``source`` still has the size and
     the time of last change that it had then. One that is not is made anew, with a warning (UserWarning) that says why.
     When it cannot be written the rows are given all the same, with a warning. Raises DataError as :func:`read_csv` does.
+
+    The arrays are a memory map of the cache, copied where they are written to (on Windows: read from it). The course
+    replaces a cache as a whole and never writes in it; another program that cuts it off in place while the arrays are in
+    use would kill the process. A ``source`` that was edited with size and time of last change both kept is not noticed.
     """
     source = Path(source)
     cache, stat, said = cache_path(source), _stat(source), []
@@ -525,7 +529,10 @@ USAGE_FOLDERS = {name.lower(): name for name in USAGES} | {
     "test": "PrivateTest",
 }
 _IMAGES = (".png", ".jpg", ".jpeg")
-_PASSED_OVER = ("thumbs.db", "desktop.ini")  # what Windows leaves in folders; names with a dot in front too
+#: Images that are not read, and refused wherever they lie.
+_OTHER_IMAGES = (".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".jfif")
+#: What Windows and macOS leave in folders and archives; names with a dot in front too.
+_PASSED_OVER = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def read_folders(root: Path) -> Rows:
@@ -595,11 +602,14 @@ def _inside(folder: Path) -> list[Path]:
 
 def _folders(folder: Path) -> list[Path]:
     """The folders in one in which no images may lie."""
-    there = _inside(folder)
-    for path in there:
-        if path.suffix.lower() in _IMAGES and not path.is_dir():
+    try:
+        within = {path: path.is_dir() for path in _inside(folder)}
+    except OSError as error:  # a folder that may be listed and not entered
+        raise DataError(f"{folder}: cannot be read as a folder ({_reason(error)})") from error
+    for path, is_folder in within.items():
+        if path.suffix.lower() in (*_IMAGES, *_OTHER_IMAGES) and not is_folder:
             raise DataError(f"{path}: found an image here, expected <usage>/<class>/*.png")
-    return [path for path in there if path.is_dir()]
+    return [path for path, is_folder in within.items() if is_folder]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -677,11 +687,15 @@ def write_ferplus(path: Path, votes: np.ndarray, usage: np.ndarray) -> None:
 
     Images are named by their row, ``fer0000000.png``; those that all taggers call no face (NF) have no name, as in the
     published file (which numbers them a little differently). Whole or not at all. Raises OSError; ValueError for other
-    shapes, and for votes that do not sum to 10 (or 9) or usages that are none.
+    shapes, for arrays of another type than whole numbers, and for votes that do not sum to 10 (or 9) or usages that are
+    none.
     """
     votes, usage = np.asarray(votes), np.asarray(usage)
     if votes.shape != (len(usage), len(FERPLUS_CLASSES)) or usage.ndim != 1:
         raise ValueError(f"found votes {votes.shape} and usage {usage.shape}, expected (N, 10) and (N,)")
+    for name, array in (("votes", votes), ("usage", usage)):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(f"{name}: found {array.dtype}, expected whole numbers")
     if (votes < 0).any() or not np.isin(votes.sum(axis=1), FERPLUS_SUMS).all():
         raise ValueError("expected votes of 0 to 10 that sum to 10 (or 9) in each row")
     if not np.isin(usage, range(len(USAGES))).all():
@@ -713,7 +727,7 @@ def ferplus_labels(votes: np.ndarray) -> np.ndarray:
 # --------------------------------------------------------------------------------------------------- duplicates
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Duplicates:
     """Which images occur more than once, byte for byte.
 

@@ -6,6 +6,7 @@ accepted there once. kagglehub is an extra of the course and imported only here,
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
 import zlib
@@ -19,7 +20,7 @@ PAGE = f"https://www.kaggle.com/competitions/{HANDLE}"
 ARCHIVE = "fer2013.tar.gz"
 MEMBER = "fer2013.csv"
 BY_HAND = f"or download {ARCHIVE} from {PAGE}/data and put {MEMBER} of it in {{folder}}"
-_INSTALL = "kagglehub is not installed; run 'pip install kagglehub', or in the course \"pip install -e '.[kaggle]'\""
+_INSTALL = "kagglehub is not installed; run 'pip install kagglehub', or in the course: pip install -e \".[kaggle]\""
 _TOKEN = (
     "Kaggle knows no account here; make a token at https://www.kaggle.com/settings ('Generate New Token' under API), "
     "put it in ~/.kaggle/access_token or in KAGGLE_API_TOKEN, accept the rules at {page}/rules, and try again"
@@ -44,7 +45,7 @@ def fetch(folder: Path) -> Path:
     try:
         with atomically(target) as temporary:
             _extract(archive, temporary)
-            _verify(temporary, target)
+            _verify(temporary, target, archive)
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
@@ -78,33 +79,39 @@ def _said(error: Exception) -> str:
 
 
 def _extract(archive: Path, target: Path) -> None:
-    """Copy ``fer2013.csv`` out of the archive piece by piece. Raises DataError; OSError when it cannot be written."""
+    """Copy ``fer2013.csv`` out of the archive piece by piece, its checksum compared.
+
+    Raises DataError; OSError when it cannot be written. The gzip checksum stands at the end of the archive, and tarfile's
+    own ``r|gz`` never looks at it: so gzip reads, and to the end.
+    """
     damaged = (
         f"{archive}: damaged or not the archive of FER2013 ({{}}); expected {MEMBER} in it; delete it, and try again"
     )
     try:
-        packed = tarfile.open(archive, "r|gz")  # noqa: SIM115 – closed below; only here does an OSError mean the archive
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        unpacked = gzip.open(archive)  # noqa: SIM115 – closed below; only here does any OSError mean the archive
+    except OSError as error:
         raise DataError(damaged.format(error)) from error
-    with packed:
-        try:
+    try:
+        with unpacked, tarfile.open(fileobj=unpacked, mode="r|") as packed:
             for member in packed:
                 if member.isfile() and Path(member.name).name == MEMBER:
-                    source = packed.extractfile(member)
                     with target.open("wb") as file:
-                        shutil.copyfileobj(source, file, 1 << 20)
+                        shutil.copyfileobj(packed.extractfile(member), file, 1 << 20)
+                    while unpacked.read(1 << 20):
+                        pass
                     return
-        except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise DataError(damaged.format(error)) from error
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(damaged.format(error)) from error
     raise DataError(damaged.format(f"no {MEMBER}"))
 
 
-def _verify(temporary: Path, target: Path) -> None:
+def _verify(temporary: Path, target: Path, archive: Path) -> None:
     """Raise DataError when the file is not the published one in number of rows and classes."""
+    mend = f"from {archive}; delete it and try again"
     try:
         rows = read_csv(temporary)
     except DataError as error:
-        raise DataError(str(error).replace(str(temporary), str(target))) from error
+        raise DataError(f"{str(error).replace(str(temporary), str(target))}, {mend}") from error
     if not rows.published:
         found, expected = (" + ".join(map(str, counts)) for counts in (map(sum, rows.counts()), PUBLISHED_COUNTS))
-        raise DataError(f"{target}: found {found} rows, or other classes than published, expected {expected}")
+        raise DataError(f"{target}: found {found} rows, or other classes than published, expected {expected}, {mend}")

@@ -11,6 +11,7 @@ TensorFlow is imported where it is used: reading the module does not load it. Le
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,21 +65,13 @@ def read_records(path: Path) -> Rows:
     Raises DataError, naming the record (from 0): as :func:`count_records` does; when records are lost or in another
     order; and when the bytes of an image are not 2 304, with the type that they were likely written from.
     """
-    path = Path(path)
-    images, labels, usage = [], [], []
-    for record, raw in enumerate(_raw(path)):
-        image, numbers = _decoded(path, record, raw)
-        if numbers["index"] != record:
-            raise DataError(
-                f"{path}: record {record} has index {numbers['index']}, expected {record}: lost or shuffled"
-            )
-        images.append(image)
+    images, labels, usage = bytearray(), [], []  # bytes that may be changed
+    for image, numbers in _checked(Path(path)):
+        images += image
         labels.append(numbers["label"])
         usage.append(numbers["usage"])
-    if numbers["count"] != len(images):
-        raise DataError(f"{path}: found {len(images)} records, expected the {numbers['count']} that were written")
     return Rows(
-        np.frombuffer(b"".join(images), np.uint8).reshape(-1, SIDE, SIDE),
+        np.frombuffer(images, np.uint8).reshape(-1, SIDE, SIDE),
         np.array(labels, np.uint8),
         np.array(usage, np.uint8),
     )
@@ -87,20 +80,17 @@ def read_records(path: Path) -> Rows:
 def dataset(path: Path, usage_name: str | None = None) -> tf.data.Dataset:
     """A ``tf.data.Dataset`` of (image uint8 (48, 48, 1), label int32) that reads the file as it is asked for.
 
-    usage_name: rows of this usage alone (default: all, and then the number of elements is known). No shuffling, batching
-    or repeating: that is the lesson's. All records are counted and the first is checked now (DataError as
-    :func:`read_records`); a wrong later one raises ``tf.errors.InvalidArgumentError`` when it is reached.
+    usage_name: rows of this usage alone (default: all). The number of elements is known. No shuffling, batching or
+    repeating: that is the lesson's. Every record is checked now: DataError as :func:`read_records`, and when there is no
+    row of the usage. In a file that is changed afterwards, an image of another length raises
+    ``tf.errors.InvalidArgumentError`` when it is reached.
     """
     import tensorflow as tf
 
     path = Path(path)
     if usage_name is not None and usage_name not in USAGES:
         raise DataError(nearest(usage_name, USAGES, "usage"))
-    raw = _raw(path)
-    _, numbers = _decoded(path, 0, next(raw))
-    count = 1 + sum(1 for _ in raw)
-    if count != numbers["count"]:
-        raise DataError(f"{path}: found {count} records, expected the {numbers['count']} that were written")
+    counts = Counter(numbers["usage"] for _, numbers in _checked(path))
     features = {"image": tf.io.FixedLenFeature([], tf.string)}
     features |= {name: tf.io.FixedLenFeature([], tf.int64) for name in ("label", "usage")}
 
@@ -109,10 +99,14 @@ def dataset(path: Path, usage_name: str | None = None) -> tf.data.Dataset:
         return tf.reshape(pixels, (SIDE, SIDE, 1)), tf.cast(example["label"], tf.int32)
 
     examples = _records(path).map(lambda record: tf.io.parse_single_example(record, features))
-    if usage_name is None:
-        return examples.map(image_and_label).apply(tf.data.experimental.assert_cardinality(count))
-    wanted = USAGES.index(usage_name)
-    return examples.filter(lambda example: example["usage"] == wanted).map(image_and_label)
+    count = counts.total()
+    if usage_name is not None:
+        wanted = USAGES.index(usage_name)
+        count = counts[wanted]
+        if not count:
+            raise DataError(f"{path}: no row of {usage_name}, expected one or more")
+        examples = examples.filter(lambda example: example["usage"] == wanted)
+    return examples.map(image_and_label).apply(tf.data.experimental.assert_cardinality(count))
 
 
 def _records(path: Path) -> tf.data.Dataset:
@@ -151,6 +145,19 @@ def _raw(path: Path) -> Iterator[bytes]:
         raise DataError(
             f"{path}: record {record} at byte {byte} is cut off, found {size - byte} bytes, expected a whole record"
         )
+
+
+def _checked(path: Path) -> Iterator[tuple[bytes, dict[str, int]]]:
+    """Image and numbers of each record, all of them checked, their order and their number too. Raises DataError."""
+    for record, raw in enumerate(_raw(path)):
+        image, numbers = _decoded(path, record, raw)
+        if numbers["index"] != record:
+            raise DataError(
+                f"{path}: record {record} has index {numbers['index']}, expected {record}: lost or shuffled"
+            )
+        yield image, numbers
+    if numbers["count"] != record + 1:
+        raise DataError(f"{path}: found {record + 1} records, expected the {numbers['count']} that were written")
 
 
 def _first_line(error: Exception) -> str:

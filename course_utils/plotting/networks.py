@@ -23,7 +23,7 @@ def layer_chain(layers: Sequence[tuple[str, str, Sequence[int]]], *, ax: plt.Axe
     """
     ax = axes(ax, (max(6.0, 0.95 * len(layers)), 2.8))
     left = 0.0
-    for name, kind, shape in layers:
+    for number, (name, kind, shape) in enumerate(layers, start=1):
         colour, hatch = KINDS[kind]
         side = shape[0] if len(shape) == 3 else 1
         width, height = 0.25 + 0.13 * np.log2(shape[-1]), 0.28 * np.sqrt(side)
@@ -33,7 +33,7 @@ def layer_chain(layers: Sequence[tuple[str, str, Sequence[int]]], *, ax: plt.Axe
         size = f"{shape[0]}×{shape[1]}\n×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
         ax.text(left + width / 2, -1.2, f"{name}\n{size}", ha="center", va="top", fontsize=8)
         left += max(width, 0.75) + 0.3
-        if name != layers[-1][0]:
+        if number < len(layers):
             ax.annotate(
                 "",
                 (left - 0.03, 0),

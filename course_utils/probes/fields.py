@@ -70,9 +70,11 @@ def influence(model: keras.Model, layer: str, images: np.ndarray, unit: tuple[in
     The gradient of the sum over channels of the squared activations there, as a root of the mean square over ``images``
     ``(N, H, W, C)`` and their channels. One channel, or one image, is often too sparse: behind a ReLU and a maximum most
     paths are shut. Pixels outside the receptive field are exactly 0. Works on every backend through one layer's probe
-    model. Raises ValueError for an unknown layer (Keras' own) and for one whose output is no ``(N, H, W, C)``, IndexError
-    for a place outside it.
+    model. Raises ValueError for an unknown layer (Keras' own), for one whose output is no ``(N, H, W, C)`` and for images
+    that are none or no ``(N, H, W, C)``; IndexError for a place outside the output.
     """
+    if np.ndim(images) != 4 or not len(images):
+        raise ValueError(f"images {np.shape(images)}: expected (N, H, W, C), N 1 or more")
     part = keras.Model(model.inputs, model.get_layer(layer).output)
     if len(part.output_shape) != 4 or None in part.output_shape[1:3]:
         raise ValueError(f"{layer} gives {part.output_shape}: expected (N, H, W, C) of a known size")
@@ -100,6 +102,7 @@ def _input_gradient(part: keras.Model, images, row: int, column: int) -> np.ndar
         import jax
 
         return np.asarray(jax.grad(score)(images))
+    import torch
+
     images = images.clone().requires_grad_(True)
-    score(images).backward()
-    return images.grad.cpu().numpy()
+    return torch.autograd.grad(score(images), images)[0].cpu().numpy()  # leaves the weights' own .grad alone
