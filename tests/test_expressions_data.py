@@ -1,13 +1,15 @@
 """Expressions: what spoils the pictures, what the stand-in promises, where real files are looked for and what is said of them."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from data_checks import assert_same, the_line
 
-from course_utils import datasets
+from course_utils import cases, datasets
+from course_utils.cli import check
 from course_utils.datasets import expressions, expressions_stand_in, fer2013
 from course_utils.datasets.common import Split
 from course_utils.datasets.expressions import CLASSES, PICTURES, USAGES
@@ -267,7 +269,7 @@ def test_a_loaded_stand_in_may_be_changed_without_changing_the_next_one():
 @pytest.mark.parametrize("counts", [(0, 1, 1), (1, 0, 1), (1, 1, -1), (1, 1), (1, 1, 1, 1)])
 def test_numbers_below_one_and_too_few_of_them_are_refused(counts):
     for size in (REDUCED, FULL):
-        with pytest.raises(ValueError, match=r"expected 1 or more|zip"):
+        with pytest.raises(ValueError, match=r"expected 1 or more|expected three numbers"):
             expressions.load(size, pictures=counts)
 
 
@@ -324,13 +326,23 @@ def assert_holds(data, rows, counts=(99, 99, 99)):
         assert split.x.dtype == np.uint8 and split.y.dtype == np.int32
 
 
-@pytest.mark.parametrize("size", [FULL, REAL_SMOKE, Size(data="real")])
-def test_a_csv_file_comes_back_as_it_was_written(size, real):
-    data = expressions.load(size)
+def test_a_csv_file_comes_back_as_it_was_written(real):
+    data = expressions.load(REAL_SMOKE)
     assert_holds(data, some_rows())
     assert data.origin == "real: FER2013 from fer2013.csv (not as many rows as published)"
     assert not data.verified
-    assert_holds(expressions.load(size), some_rows())  # now from the cache
+    assert_holds(expressions.load(REAL_SMOKE), some_rows())  # now from the cache
+
+
+@pytest.mark.parametrize(("size", "number"), [(FULL, 28709), (Size(data="real"), 1400)])
+def test_fewer_pictures_than_asked_for_are_refused_except_at_budget_smoke(size, number, real):
+    text = the_line(expressions.load, size)
+    assert text.startswith(f"{real}: found 14 pictures of Training, expected {number}; ")
+    assert "COURSE_SIZE=full,budget=smoke runs on a part" in text
+    text = the_line(expressions.load, size, pictures=(14, 8, 7))
+    assert text.startswith(f"{real}: found 7 pictures of PublicTest, expected 8; ")
+    assert_holds(expressions.load(size, pictures=(14, 7, 7)), some_rows())
+    assert_holds(expressions.load(REAL_SMOKE, pictures=(14, 8, 9)), some_rows())
 
 
 def test_of_the_real_set_the_first_rows_of_each_usage_are_taken(real):
@@ -338,23 +350,24 @@ def test_of_the_real_set_the_first_rows_of_each_usage_are_taken(real):
     assert_holds(expressions.load_real(real, pictures=(1, 2, 3)), some_rows(), (1, 2, 3))
 
 
-def test_class_folders_hold_the_same_rows_ordered_by_class(no_real_data):
-    rows = some_rows()
-    fer2013.write_folders(no_real_data / "fer2013", rows)
+def test_class_folders_hold_the_same_rows_in_their_own_order(no_real_data):
+    fer2013.write_folders(no_real_data / "fer2013", some_rows())
     data = expressions.load(REAL_SMOKE)
-    order = np.lexsort((rows.labels, rows.usage))
-    assert_holds(data, Rows(rows.images[order], rows.labels[order], rows.usage[order]))
+    dealt = fer2013.read_folders(no_real_data / "fer2013")
+    assert_holds(data, dealt)
+    assert sorted(dealt.images[:, 0, 0]) == list(range(28))
     assert data.origin.startswith("real: FER2013 from fer2013 (")
 
 
 def test_as_many_rows_as_published_are_called_verified(real, monkeypatch):
     monkeypatch.setattr(fer2013, "PUBLISHED_CLASSES", some_rows().counts())
+    monkeypatch.setitem(expressions.PICTURES, "full", (14, 7, 7))
     data = expressions.load(FULL)
     assert data.verified and data.origin == "real: FER2013 from fer2013.csv"
     assert expressions.load(FULL, pictures=(3, 3, 3)).verified, "the file is, whatever is taken of it"
     status = expressions.status()
     assert status.verified
-    assert status.detail == "14 + 7 + 7 pictures, as many of each class as published"
+    assert status.detail == "14 + 7 + 7 pictures, as many of each class as published; FER+ votes not found"
 
 
 @pytest.mark.parametrize("missing", range(3))
@@ -382,7 +395,8 @@ def test_files_are_found_in_the_documented_order(no_real_data, written):
     folder = no_real_data / "fer2013"
     fer2013.write_folders(folder, some_rows())
     assert expressions.find() == folder
-    places = [where / name for where in (folder, no_real_data) for name in expressions.FILES]
+    (folder / "fer2013").mkdir()
+    places = [where / name for where in (folder, folder / "fer2013", no_real_data) for name in expressions.FILES]
     assert expressions.candidates() == [*places, folder]
     for place in reversed(places):
         shutil.copy(written, place)
@@ -432,7 +446,7 @@ def test_status_of_missing_data_says_where_it_looked_and_how_to_get_them(no_real
 def test_status_of_another_set_counts_it_and_does_not_call_it_verified(real):
     status = expressions.status()
     assert status.found == real and not status.verified
-    assert status.detail == "14 + 7 + 7 pictures, not as many of each class as published"
+    assert status.detail == "14 + 7 + 7 pictures, not as many of each class as published; FER+ votes not found"
 
 
 def test_status_of_damaged_data_says_what_is_wrong(real):
@@ -440,3 +454,140 @@ def test_status_of_damaged_data_says_what_is_wrong(real):
     status = expressions.status()
     assert status.found == real and not status.verified
     assert status.detail.startswith(f"damaged: {real}")
+
+
+@pytest.mark.parametrize("place", ["fer2013", "fer2013/fer2013", "."])
+def test_an_archive_that_nobody_has_unpacked_is_named(no_real_data, place):
+    (no_real_data / place).mkdir(parents=True, exist_ok=True)
+    (no_real_data / place / "fer2013.tar.gz").write_bytes(b"")
+    assert expressions.find() is None
+    archive = no_real_data / place / "fer2013.tar.gz"
+    assert f"not found, but {archive} is there: unpack it" in expressions.status().detail
+
+
+@pytest.fixture
+def shut(monkeypatch):
+    """Makes a folder one that may not be entered (the user who runs the tests may be one who may do all)."""
+
+    def call(folder, *, listed=False):
+        def refusing(function, refuses):
+            def instead(path, *arguments, **named):
+                if refuses(Path(path)):
+                    raise PermissionError(13, "Permission denied", str(path))
+                return function(path, *arguments, **named)
+
+            return instead
+
+        monkeypatch.setattr(Path, "stat", refusing(Path.stat, lambda path: folder in path.parents))
+        monkeypatch.setattr(Path, "open", refusing(Path.open, lambda path: folder in path.parents))
+        if not listed:
+            monkeypatch.setattr(Path, "iterdir", refusing(Path.iterdir, lambda path: path == folder))
+
+    return call
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_folder_that_may_not_be_entered_is_no_missing_one(real, shut, listed):
+    shut(real.parent, listed=listed)
+    for text in (the_line(expressions.load, REAL_SMOKE), expressions.status().detail.removeprefix("damaged: ")):
+        assert text == f"{real.parent}: cannot be read as a folder (Permission denied)"
+
+
+def test_class_folders_that_may_not_be_entered_are_no_missing_ones(no_real_data, shut):
+    (no_real_data / "fer2013" / "Training").mkdir(parents=True)
+    shut(no_real_data / "fer2013")
+    assert "cannot be read as a folder" in the_line(expressions.load, REAL_SMOKE)
+
+
+def test_a_file_that_may_not_be_read_is_no_missing_one(no_real_data):
+    (no_real_data / "fer2013.csv").symlink_to(no_real_data / "fer2013.csv")  # no end to it
+    assert expressions.find() == no_real_data / "fer2013.csv"
+    assert "cannot be read" in the_line(expressions.load, REAL_SMOKE)
+
+
+# -------------------------------------------------------------------------------------------------------- FER+
+
+
+def some_votes(count=28):
+    votes = np.zeros((count, 10), np.uint8)
+    votes[np.arange(count), np.arange(count) % 10] = 10
+    return votes
+
+
+def assert_votes_of(found, votes, usage):
+    assert list(found) == list(USAGES)
+    for number, name in enumerate(USAGES):
+        assert found[name].dtype == np.uint8
+        np.testing.assert_array_equal(found[name], votes[usage == number])
+
+
+@pytest.mark.parametrize("name", ["fer2013/fer2013new.csv", "fer2013new.csv.gz", "fer2013/fer2013/fer2013new.csv"])
+def test_votes_are_found_and_belong_to_the_pictures_of_each_split(real, no_real_data, name):
+    assert expressions.find_ferplus() is None
+    fer2013.write_ferplus(no_real_data / name, some_votes(), some_rows().usage)
+    assert expressions.find_ferplus() == no_real_data / name
+    assert_votes_of(expressions.load_ferplus(), some_votes(), some_rows().usage)
+    numbers = expressions.load(REAL_SMOKE).public_test.x[:, 0, 0, 0]  # each picture's number is its row
+    np.testing.assert_array_equal(expressions.load_ferplus()["PublicTest"], some_votes()[numbers])
+    assert expressions.status().detail.endswith("; FER+ votes on 14 + 7 + 7")
+
+
+def test_missing_votes_say_how_to_get_them(real):
+    text = the_line(expressions.load_ferplus)
+    assert text.startswith(f"FER+ not found in {real.parent}; put fer2013new.csv of github.com/microsoft/FERPlus")
+
+
+def test_votes_that_belong_to_other_rows_are_refused(real, tmp_path):
+    usage = some_rows().usage
+    path = real.with_name("fer2013new.csv")
+    fer2013.write_ferplus(path, some_votes(27), usage[:27])
+    counts = " + ".join(map(str, np.bincount(usage[:27])))
+    expected = f"found {counts} rows of Training, PublicTest, PrivateTest, expected 14 + 7 + 7 as in {real}"
+    assert the_line(expressions.load_ferplus) == f"{path}: {expected}"
+    assert f"FER+ votes of no use: {path}: found" in expressions.status().detail
+
+    last = int(np.flatnonzero(usage != usage[27])[-1])
+    swapped = usage.copy()
+    swapped[[last, 27]] = swapped[[27, last]]
+    fer2013.write_ferplus(path, some_votes(), swapped)
+    said = f"row {last + 1} (line {last + 2}): found {USAGES[usage[27]]}, expected {USAGES[usage[last]]} as in {real}"
+    assert the_line(expressions.load_ferplus) == f"{path}: {said}"
+
+    elsewhere = tmp_path / "elsewhere" / "fer2013new.csv"
+    fer2013.write_ferplus(elsewhere, some_votes(), usage)
+    assert "expected 28709 + 3589 + 3589 as published" in the_line(expressions.load_ferplus, elsewhere)
+    shutil.copy(real, elsewhere.parent)
+    assert_votes_of(expressions.load_ferplus(elsewhere), some_votes(), usage)
+
+
+def test_votes_beside_class_folders_and_damaged_votes_are_refused(no_real_data, real):
+    path = real.with_name("fer2013new.csv")
+    path.write_text("Usage\n", encoding="utf-8")
+    assert the_line(expressions.load_ferplus).startswith(f"{path}: line 1: found a header without")
+    fer2013.write_ferplus(path, some_votes(), some_rows().usage)
+    real.unlink()
+    (real.parent / "Training").mkdir()
+    text = the_line(expressions.load_ferplus)
+    assert text.startswith(f"{real.parent}: found a folder, expected fer2013.csv")
+
+
+# ------------------------------------------------------------------------------------------------ the command
+
+
+def test_a_warning_of_the_command_is_one_line(course, real):
+    expressions.load(REAL_SMOKE)
+    fer2013.cache_path(real).write_bytes(b"damaged")
+    code, out, err = course("data", "status")
+    assert code == 0 and "14 + 7 + 7" in out
+    assert err.startswith(f"course: warning: {fer2013.cache_path(real)}: not used, damaged")
+    assert err.count("\n") == 1 and err.endswith("the images come from fer2013.csv\n")
+
+
+def test_columns_of_the_command_are_wide_enough(course, monkeypatch):
+    lines = [check.Line("OK", f"data:{name}", "found") for name in datasets.NAMES]
+    monkeypatch.setattr(check, "findings", lambda: lines)
+    _, out, _ = course("check")
+    assert len({line.index(" found") for line in out.splitlines()}) == 1
+    _, out, _ = course("cases", "list")
+    known = cases.all_cases().values()
+    assert len({line.index(case.lesson) for line, case in zip(out.splitlines(), known, strict=True)}) == 1

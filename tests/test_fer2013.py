@@ -132,6 +132,12 @@ def test_rows_of_other_shapes_types_or_numbers_are_refused(rows, changed, text):
         Rows(**({name: getattr(rows, name) for name in ("images", "labels", "usage")} | changed))
 
 
+def test_rows_and_duplicates_are_compared_by_identity(rows):
+    for one, other in ((rows, some_rows()), (fer2013.duplicates(rows), fer2013.duplicates(rows))):
+        assert one == one and one != other
+        assert len({one, other}) == 2
+
+
 def test_the_hash_depends_on_images_labels_and_usage(rows):
     hashes = {rows.sha256()}
     for name in ("images", "labels", "usage"):
@@ -434,7 +440,17 @@ def test_a_cut_off_gzip_is_refused_wherever_it_ends(tmp_path, rows):
     raw = (tmp_path / "whole.csv.gz").read_bytes()
     for length in (3, 9, 20, 500, len(raw) // 2, len(raw) - 9, len(raw) - 8, len(raw) - 1):
         (tmp_path / "a.csv.gz").write_bytes(raw[:length])
-        assert "cut-off or damaged gzip after row" in the_line(fer2013.read_csv, tmp_path / "a.csv.gz")
+        assert "cut-off or damaged gzip after row 0 or later" in the_line(fer2013.read_csv, tmp_path / "a.csv.gz")
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    text = f"{tmp_path / 'a.csv'}: cannot be read (Permission denied)"
+    assert the_line(fer2013.read_csv, tmp_path / "a.csv") == text
+    assert the_line(fer2013.read_ferplus, tmp_path / "a.csv") == text
 
 
 def test_a_gzip_with_changed_bytes_is_refused(tmp_path, rows):
@@ -759,6 +775,8 @@ def test_folders_may_have_the_names_of_common_copies(folders, rows):
     (folders / "README.md").write_text("what a copy brings along")
     (folders / "train" / "0" / ".DS_Store").write_text("")
     (folders / "train" / "0" / "Thumbs.db").write_text("")
+    for place in (folders, folders / "train", folders / "train" / "0"):
+        (place / "__MACOSX" / "train").mkdir(parents=True)
     assert_same_rows_in_any_order(fer2013.read_folders(folders), rows)
 
 
@@ -793,6 +811,11 @@ def test_a_test_folder_that_holds_both_test_sets_is_refused(folders, monkeypatch
         ("Training/angry/00000.png", "00000.png", "found an image here"),
         ("Training/angry/00000.png", "Training/angry/00000.gif", "expected only .png and .jpg"),
         ("PublicTest", "val/happy/x", "expected only .png and .jpg"),
+        *(
+            (f"{inner}/00000.png", f"{outer}00000{suffix}", "found an image here")
+            for inner, outer in (("Training/angry", "Training/"), ("Training/angry", ""))
+            for suffix in (".bmp", ".webp", ".tif", ".TIFF", ".gif", ".pgm", ".jfif")
+        ),
     ],
 )
 def test_unknown_and_misplaced_things_are_named(folders, old, new, said):
@@ -937,7 +960,7 @@ def test_the_votes_file_and_the_images_file_are_not_taken_for_each_other(tmp_pat
     assert "no such file" in the_line(fer2013.read_ferplus, tmp_path / "b.csv")
 
 
-@pytest.mark.parametrize("change", ["shape", "sum", "usage", "length"])
+@pytest.mark.parametrize("change", ["shape", "sum", "usage", "length", "fractions", "floats", "float usage"])
 def test_votes_that_could_not_be_read_back_are_not_written(tmp_path, votes, rows, change):
     votes, usage = votes.copy(), rows.usage.copy()
     if change == "sum":
@@ -945,6 +968,10 @@ def test_votes_that_could_not_be_read_back_are_not_written(tmp_path, votes, rows
     if change == "usage":
         usage[0] = 3
     votes = votes[:, :9] if change == "shape" else votes[:11] if change == "length" else votes
+    if change in ("fractions", "floats"):
+        votes = votes.astype(float)
+        votes[0, :2] = (0.5, 9.5) if change == "fractions" else votes[0, :2]
+    usage = usage.astype(float) if change == "float usage" else usage
     with pytest.raises(ValueError, match="expected"):
         fer2013.write_ferplus(tmp_path / "a.csv", votes, usage)
     assert not (tmp_path / "a.csv").exists()

@@ -35,8 +35,8 @@ def published(monkeypatch, rows):
     monkeypatch.setattr(fer2013, "PUBLISHED_CLASSES", rows.counts())
 
 
-def packed(path, **members):
-    with tarfile.open(path, "w:gz") as archive:
+def packed(path, level=9, **members):
+    with tarfile.open(path, "w:gz", compresslevel=level) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name.replace("__", "/") + ".csv")
             info.size = len(content)
@@ -158,6 +158,20 @@ def test_damaged_archives_are_named_and_leave_nothing(kagglehub, folder, csv_byt
     assert str(kagglehub.archive) in the_line(fer2013_fetch.fetch, folder)
 
 
+@pytest.mark.parametrize("after", ["the csv", "more"])
+def test_a_flipped_bit_that_leaves_a_well_formed_csv_is_seen_by_the_checksum(
+    kagglehub, folder, csv_bytes, published, after
+):
+    """Not compressed, the bytes of the archive are those of the CSV file, and a digit becomes another one."""
+    more = {"fer2013__other": bytes(3 << 20)} if after == "more" else {}
+    raw = bytearray(packed(kagglehub.archive, 0, fer2013__fer2013=csv_bytes, **more).read_bytes())
+    raw[raw.index(b" 1", raw.index(b"emotion,pixels")) + 1] ^= 2
+    kagglehub.archive.write_bytes(raw)
+    text = the_line(fer2013_fetch.fetch, folder)
+    assert text.startswith(f"{kagglehub.archive}: damaged or not the archive of FER2013 (CRC check failed")
+    assert_nothing_came(folder)
+
+
 def test_an_archive_without_the_csv_is_named(kagglehub, folder):
     packed(kagglehub.archive, fer2013__other=b"1")
     assert "no fer2013.csv" in the_line(fer2013_fetch.fetch, folder)
@@ -168,6 +182,7 @@ def test_a_damaged_csv_is_named_by_its_own_name_and_leaves_nothing(kagglehub, fo
     packed(kagglehub.archive, fer2013__fer2013=csv_bytes[:-100])
     text = the_line(fer2013_fetch.fetch, folder)
     assert text.startswith(f"{folder / 'fer2013.csv'}: row 7 (line 8): ")
+    assert text.endswith(f", from {kagglehub.archive}; delete it and try again")
     assert_nothing_came(folder)
 
 
@@ -175,6 +190,7 @@ def test_a_csv_that_is_not_the_published_one_is_refused(kagglehub, folder, csv_b
     packed(kagglehub.archive, fer2013__fer2013=csv_bytes)
     text = the_line(fer2013_fetch.fetch, folder)
     assert "found 7 + 0 + 0 rows, or other classes than published, expected 28709 + 3589 + 3589" in text
+    assert text.endswith(f", from {kagglehub.archive}; delete it and try again")
     assert_nothing_came(folder)
 
 

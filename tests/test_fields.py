@@ -1,5 +1,10 @@
 """Receptive fields by arithmetic and by gradient; ``backend_checks.py`` runs the latter on every backend."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -211,3 +216,27 @@ def test_places_and_layers_that_are_not_there_are_refused():
     flat = chain(layers.Flatten(name="flat"), side=5)
     with pytest.raises(ValueError, match=r"flat gives \(None, 25\): expected \(N, H, W, C\)"):
         influence(flat, "flat", x, (0, 0))
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 5, 1), (5, 5, 1), (5, 5), (1, 1, 5, 5, 1)])
+def test_images_that_are_none_and_of_another_rank_are_refused(shape):
+    with pytest.raises(ValueError, match=r"expected \(N, H, W, C\), N 1 or more"):
+        influence(linear(np.ones((3, 3, 1))), "conv", np.ones(shape), (0, 0))
+
+
+TORCH = """
+import keras, numpy as np
+from course_utils.probes import influence
+model = keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Conv2D(1, 3, name="conv")])
+before = model.get_layer("conv").kernel.value.grad
+assert influence(model, "conv", np.ones((2, 5, 5, 1)), (1, 1))[1:4, 1:4].all()
+assert before is None and model.get_layer("conv").kernel.value.grad is None
+"""
+
+
+def test_on_torch_the_gradients_kept_with_the_weights_are_left_alone():
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is an optional extra and not installed here")
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    ended = subprocess.run([sys.executable, "-c", TORCH], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]

@@ -380,3 +380,10 @@ def test_boxes_of_a_chain_do_not_overlap():
     boxes = plotting.layer_chain(CHAIN).patches
     for one, next_ in itertools.pairwise(boxes):
         assert one.get_x() + one.get_width() < next_.get_x()
+
+
+def test_a_chain_of_layers_of_one_name_has_all_its_arrows():
+    same = [("conv", "conv", (8, 8, 4))] * 3
+    arrows = [text for text in plotting.layer_chain(same).texts if not text.get_text()]
+    assert len(arrows) == 2
+    assert len([text for text in plotting.layer_chain(CHAIN).texts if not text.get_text()]) == 3

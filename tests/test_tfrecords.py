@@ -63,6 +63,7 @@ def test_records_come_back_exactly_as_written(path, rows):
     for name in ("images", "labels", "usage"):
         np.testing.assert_array_equal(getattr(found, name), getattr(rows, name))
     assert found.sha256() == rows.sha256()
+    assert found.images.flags.writeable and found.labels.flags.writeable
     assert tfrecords.count_records(str(path)) == N
     assert [p.name for p in path.parent.iterdir()] == ["fer.tfrecord"]
 
@@ -100,9 +101,17 @@ def test_tf_data_gives_images_and_labels(path, rows):
 
 @pytest.mark.parametrize("usage", fer2013.USAGES)
 def test_tf_data_of_one_usage(path, rows, usage):
+    assert tfrecords.dataset(path, usage).cardinality().numpy() == len(rows.of(usage)[0])
     images, labels = next(iter(tfrecords.dataset(path, usage).batch(N)))
     np.testing.assert_array_equal(images.numpy()[..., 0], rows.of(usage)[0])
     np.testing.assert_array_equal(labels.numpy(), rows.of(usage)[1])
+
+
+def test_tf_data_of_a_usage_without_rows_is_refused(tmp_path, rows):
+    some = rows.usage < 2
+    tfrecords.write_records(tmp_path / "a", Rows(rows.images[some], rows.labels[some], rows.usage[some]))
+    assert "no row of PrivateTest" in the_line(tfrecords.dataset, tmp_path / "a", "PrivateTest")
+    assert len(list(tfrecords.dataset(tmp_path / "a", "PublicTest"))) == 4
 
 
 def test_tf_data_of_an_unknown_usage_suggests_the_nearest(path):
@@ -116,7 +125,8 @@ def test_reading_the_module_does_not_load_tensorflow():
 
 # ----------------------------------------------------------------------------------------------- damaged files
 
-READERS = [tfrecords.count_records, tfrecords.read_records, tfrecords.dataset]
+CHECKING = [tfrecords.read_records, tfrecords.dataset]
+READERS = [tfrecords.count_records, *CHECKING]
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -159,10 +169,13 @@ def test_a_changed_byte_names_record_and_byte(path, read, place):
     assert text.startswith(f"{path}: record 3 at byte {starts[3]} is damaged (its checksum is another)")
 
 
-def test_lost_and_shuffled_records_are_seen_by_the_index(path):
+@pytest.mark.parametrize("read", CHECKING)
+def test_lost_and_shuffled_records_are_seen_by_the_index(path, read):
     records = records_of(path)
     write_raw(path, records[:4] + records[5:])
-    assert "record 4 has index 5, expected 4: lost or shuffled" in the_line(tfrecords.read_records, path)
+    assert "record 4 has index 5, expected 4: lost or shuffled" in the_line(read, path)
+    write_raw(path, [*records[:4], records[5], records[4], *records[6:]])
+    assert "record 4 has index 5" in the_line(read, path)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -190,9 +203,27 @@ def test_images_of_another_length_are_named(tmp_path, size):
     assert the_line(tfrecords.read_records, path).endswith(f"image has {size} bytes, expected 2304 (uint8)")
 
 
-def test_a_later_image_of_another_type_stops_tf_data(tmp_path):
-    wide = an_example(image=bytes(18432), index=1, count=2)
-    data = tfrecords.dataset(write_raw(tmp_path / "a", [an_example(count=2), wide]))
+@pytest.mark.parametrize("read", CHECKING)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"image": bytes(18432)}, "image has 18432 bytes, expected 2304 (uint8): written from int64"),
+        ({"label": 7}, "label is 7, expected 0 to 6"),
+        ({"usage": 3}, "usage is 3, expected 0 to 2"),
+        ({"index": 0}, "has index 0, expected 1"),
+        ({"label": None}, "without one value of int in 'label'"),
+    ],
+)
+def test_a_later_record_is_checked_as_the_first(tmp_path, read, changed, said):
+    later = an_example(**{"index": 1, "count": 2} | changed)
+    text = the_line(read, write_raw(tmp_path / "a", [an_example(count=2), later]))
+    assert text.startswith(f"{tmp_path / 'a'}: record 1") and said in text
+
+
+def test_a_file_that_changes_after_it_was_checked_stops_tf_data(tmp_path):
+    first, second = an_example(count=2), an_example(index=1, count=2)
+    data = tfrecords.dataset(write_raw(tmp_path / "a", [first, second]))
+    write_raw(tmp_path / "a", [first, an_example(image=bytes(18432), index=1, count=2)])
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(data)
 

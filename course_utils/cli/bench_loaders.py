@@ -27,6 +27,7 @@ def measure() -> list[dict]:
     found = expressions.find()
     with tempfile.TemporaryDirectory() as folder:
         if found is not None and found.is_file():
+            fer2013.read_csv(found)  # a damaged file is named where it lies, before anything is measured
             path = Path(folder) / found.name
             path.write_bytes(found.read_bytes())
         else:
