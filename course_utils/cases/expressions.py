@@ -169,7 +169,7 @@ CASES = (
         bars=(
             Bar(
                 "lost",
-                "test accuracy lost to the moving statistics, against momentum 0.5, half-way",
+                "test accuracy lost to the moving statistics, against momentum 0.5, mean of all checks",
                 broken=(">=", 0.18),
                 fixed=("<=", 0.12),
             ),
