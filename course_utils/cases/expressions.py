@@ -151,7 +151,7 @@ CASES = (
             Bar(
                 "share_of_kernel",
                 "gradient of the bias (or of β, which replaces it) ÷ gradient of the kernel, rms",
-                broken=("<=", 1e-4),
+                broken=("<=", 1e-3),
                 fixed=(">=", 1e-2),
             ),
         ),
