@@ -8,7 +8,35 @@ import random
 import keras
 import numpy as np
 import pytest
-from test_layers import (  # noqa: F401 (the patch samplers: collected here, so that they run on every backend)
+from test_averages import (  # noqa: F401 (averages beside a run: collected here, so that they run on every backend)
+    test_a_run_that_is_looked_at_goes_on_as_if_nobody_had,
+    test_keras_fit_ends_by_putting_the_average_in_place_of_the_weights,
+    test_momentum_does_not_change_training,
+    test_the_average_of_keras_optimizer_begins_with_the_weights_after_the_first_step,
+    test_they_are_the_moving_statistics_of_a_model_with_this_momentum,
+    test_values_are_copies,
+    test_values_that_do_not_fit_change_nothing,
+    test_whatever_happens_in_the_block_the_values_come_back,
+    test_within_the_block_the_model_answers_with_other_values_and_afterwards_as_before,
+)
+from test_expressions_model import (  # noqa: F401 (likewise)
+    documented,
+    small,
+    test_kernels_start_as_documented_truncated_normals_and_biases_at_zero,
+    test_l2_is_on_the_kernels_of_fc_1_and_fc_2_and_counts_each_square_once,
+    test_outputs_have_the_documented_shapes,
+    test_the_loss_is_cross_entropy_of_logits_and_l2,
+)
+from test_fields import (  # noqa: F401 (likewise)
+    seen_by,
+    test_a_tap_of_zero_is_not_seen_and_a_dead_unit_sees_nothing,
+    test_it_changes_nothing_and_drops_nothing,
+    test_several_channels_add_their_squares,
+    test_the_arithmetic_is_what_the_gradient_sees_in_every_layer,
+    test_the_influence_by_hand,
+    test_units_of_the_last_pool_see_their_field_and_nothing_else,
+)
+from test_layers import (  # noqa: F401 (the patch samplers, likewise)
     test_a_convolution_behind_the_patches_trains,
     test_a_half_is_rounded_up_and_never_to_even,
     test_a_model_takes_any_number_of_faces_compiled_or_not,
@@ -23,6 +51,16 @@ from test_layers import (  # noqa: F401 (the patch samplers: collected here, so 
     test_the_gradient_to_the_points_is_the_slope_of_the_reference,
     test_the_window_by_hand,
     test_zero_is_zero_even_beside_a_pixel_that_is_not_a_number,
+)
+from test_lrn import (  # noqa: F401 (likewise)
+    test_a_network_in_mixed_precision_trains,
+    test_any_number_of_axes,
+    test_by_hand_on_four_channels,
+    test_compiled_it_gives_the_same,
+    test_half_precision_does_not_overflow_where_squares_would,
+    test_it_is_the_loop_over_channels,
+    test_no_gradient_is_spoilt_where_all_is_zero,
+    test_the_gradient_is_the_slope_of_the_loop,
 )
 from test_watching import (  # noqa: F401 (likewise)
     batch,

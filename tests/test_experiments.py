@@ -464,15 +464,28 @@ def test_a_committed_result_says_what_it_stands_on(name):
     assert re.fullmatch("[0-9a-f]{64}", result["source_sha256"])
 
 
+#: Rows that no committed result has yet: each takes half an hour on two cores, and pages and lessons say "not measured".
+NOT_MEASURED = {
+    "expressions_bn": {
+        "rate 0.001, keep 1, inference mode throughout",
+        "rate 0.001, keep 1, layers frozen",
+        "rate 0.0005, keep 0.6",
+        "rate 0.0005, keep 1",
+    }
+}
+
+
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
     if not experiments.result_path(name).exists():
         pytest.skip(f"results/{name}.json is not there")
     result = experiments.load_result(name)
     found = {(row["row"], row["seed"]) for row in result["rows"]}
-    assert found == {
-        (row, seed) for row in experiments.get(name).rows(experiments.committed_size(name)) for seed in result["seeds"]
-    }
+    rows = experiments.get(name).rows(experiments.committed_size(name))
+    missing = NOT_MEASURED.get(name, set())
+    assert missing <= set(rows)
+    assert found == {(row, seed) for row in rows if row not in missing for seed in result["seeds"]}
+    assert ("--rows" in result["command"]) == bool(missing)
     assert len(found) == len(result["rows"])
     for row in result["rows"]:
         assert row["measured"]

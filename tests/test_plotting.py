@@ -4,6 +4,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -344,3 +346,44 @@ def test_gradient_history_wants_a_step_and_a_panel_for_each():
         plotting.gradient_history(gradients_of(), ["a"], steps=[1, 2])
     with pytest.raises(ValueError, match="2 axes: expected one for each of 1"):
         plotting.gradient_history(gradients_of(), ["a"], axes=plt.subplots(1, 2)[1])
+
+
+CHAIN = [
+    ("conv_1", "conv", (48, 48, 16)),
+    ("pool_1", "pool", (24, 24, 16)),
+    ("fc_1", "dense", (64,)),
+    ("logits", "dense", (7,)),
+]
+
+
+def test_a_chain_of_layers_has_a_box_a_layer_in_order_and_names_it():
+    ax = plotting.layer_chain(CHAIN)
+    boxes = ax.patches
+    assert len(boxes) == 4
+    assert [box.get_x() for box in boxes] == sorted(box.get_x() for box in boxes)
+    heights = [box.get_height() for box in boxes]
+    assert heights[0] > heights[1] > heights[2] == heights[3]
+    assert boxes[2].get_width() > boxes[3].get_width()
+    words = [text.get_text() for text in ax.texts if text.get_text()]
+    assert words == ["conv_1\n48×48\n×16", "pool_1\n24×24\n×16", "fc_1\n64", "logits\n7"]
+
+
+def test_kinds_of_layers_differ_in_colour_and_in_pattern():
+    boxes = plotting.layer_chain(CHAIN).patches
+    looks = {(box.get_facecolor(), box.get_hatch()) for box in boxes}
+    assert len(looks) == 3 and len({hatch for _, hatch in looks}) == 3
+    with pytest.raises(KeyError):
+        plotting.layer_chain([("a", "unheard of", (3,))])
+
+
+def test_boxes_of_a_chain_do_not_overlap():
+    boxes = plotting.layer_chain(CHAIN).patches
+    for one, next_ in itertools.pairwise(boxes):
+        assert one.get_x() + one.get_width() < next_.get_x()
+
+
+def test_a_chain_of_layers_of_one_name_has_all_its_arrows():
+    same = [("conv", "conv", (8, 8, 4))] * 3
+    arrows = [text for text in plotting.layer_chain(same).texts if not text.get_text()]
+    assert len(arrows) == 2
+    assert len([text for text in plotting.layer_chain(CHAIN).texts if not text.get_text()]) == 3

@@ -1,4 +1,4 @@
-"""Every lesson, and the experiments of Part 3, run with real-format files at budget ``smoke``; the files are written here."""
+"""Every lesson, and the experiments of Parts 3 and 4, run with real-format files at budget ``smoke``; the files are written here."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 
 from course_utils import cases, experiments, runtime
 from course_utils.cli import lessons
-from course_utils.datasets import digits, faces, hands
+from course_utils.datasets import digits, expressions_stand_in, faces, fer2013, hands
 
 pytestmark = pytest.mark.deep
 
@@ -19,6 +19,8 @@ def data_folder(tmp_path_factory):
     digits.write_npz(folder / "mnist" / "mnist.npz", stand_in)
     digits.write_idx_folder(folder / "idx" / "mnist", stand_in)
     faces.write(folder / "faces", faces.load(runtime.REDUCED, side=226, colour=True, train=80, test=30))
+    (folder / "fer2013").mkdir()
+    fer2013.write_csv(folder / "fer2013" / "fer2013.csv", expressions_stand_in.draw((140, 70, 70)))
     hands.write_icvl(folder / "icvl", hands.load(runtime.REDUCED, every=1, train=120, test=60))
     return folder
 
@@ -62,6 +64,19 @@ def test_a_lesson_without_its_data_says_how_to_get_them(tmp_path):
         ("faces", "full,budget=smoke", "photos, trained on both", {"averaged: failures", "start: within 0.080"}),
         ("faces", "full,budget=smoke", "photos, trained on rendered faces", {"rendered_step_4: error"}),
         ("faces", "full,budget=smoke", "documented size: tall, 0.01", {"features_rms_first", "one_loss_end"}),
+        ("expressions_bn", "full,budget=smoke", "rate 0.0005, keep 0.5", {"test_momentum_0.99_6", "test_dropped_6"}),
+        (
+            "expressions_bn",
+            "reduced,budget=smoke",
+            "rate 0.001, keep 1, inference mode throughout",
+            {"train_4", "relu_3_std"},
+        ),
+        (
+            "expressions_bn",
+            "reduced,budget=smoke",
+            "rate 0.001, keep 1, local response normalisation",
+            {"conv_3_bias_rms"},
+        ),
     ],
 )
 def test_an_experiment_measures_plain_finite_numbers(name, size, row, expected, data_folder, monkeypatch):

@@ -10,7 +10,7 @@ from typing import Literal
 from course_utils.runtime import BACKENDS, SettingsError, nearest
 
 #: Part of the course → module of this package that lists its cases.
-PARTS = {name: f"course_utils.cases.{name}" for name in ("digits", "hands", "faces")}
+PARTS = {name: f"course_utils.cases.{name}" for name in ("digits", "hands", "faces", "expressions")}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -40,13 +41,20 @@ def options(
     """Options of the command itself."""
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """As ``warnings.showwarning``, without the place in the course's source."""
+    print(f"course: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
 def main() -> None:
-    """Entry point: a mistake the user can mend is one clear line on standard error and exit code 2."""
+    """Entry point: a mistake the user can mend is one clear line on standard error and exit code 2; a warning is one line."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a pipe on Windows would else refuse × and →
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app()
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
         sys.exit(2)

@@ -29,7 +29,7 @@ def list_cases(as_json: bool = typer.Option(False, "--json", help="Print as JSON
         print(runtime.to_json([describe(case) for case in known]), end="")
         return
     for case in known:
-        print(f"{case.id:34} {case.lesson:26} {case.kind:14} {case.status}")
+        print(f"{case.id:36} {case.lesson:26} {case.kind:14} {case.status}")
 
 
 @app.command()

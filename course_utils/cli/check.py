@@ -50,7 +50,7 @@ def check(as_json: bool = typer.Option(False, "--json", help="Print the findings
         print(runtime.to_json([asdict(line) for line in lines]), end="")
     else:
         for line in lines:
-            print(f"{f'[{line.level}]':6} {line.what:12} {line.detail}")
+            print(f"{f'[{line.level}]':6} {line.what:16} {line.detail}")
     if any(line.level == "FAIL" for line in lines):
         raise typer.Exit(1)
 

@@ -55,7 +55,7 @@ def lab(
         print(folder)
         return
     if importlib.util.find_spec("jupyterlab") is None:
-        raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e '.[lab]'")
+        raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e \".[lab]\"")
     first = folder / f"{FIRST_LESSON}.ipynb"
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *context.args, str(first)]
     with subprocess.Popen(command, env=runtime.environment(folder / ".home")) as server:

@@ -13,7 +13,7 @@ from course_utils.runtime import SettingsError, nearest
 
 __all__ = ["NAMES", "Dataset", "Split", "Status", "get"]
 
-NAMES = ("digits", "hands", "faces")
+NAMES = ("digits", "hands", "faces", "expressions")
 
 
 def get(name: str) -> ModuleType:

@@ -31,7 +31,7 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits", "hands", "faces_data", "faces_plateau", "faces")
+NAMES = ("digits", "hands", "faces_data", "faces_plateau", "faces", "expressions_bn")
 
 
 def must_know(name: str) -> None:

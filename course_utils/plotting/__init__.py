@@ -17,6 +17,7 @@ from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
 from course_utils.plotting.lines import curve, intervals, layer_bars
+from course_utils.plotting.networks import layer_chain
 from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, pair, use_style
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "kernel_grid",
     "landmarks",
     "layer_bars",
+    "layer_chain",
     "outcome_grid",
     "pair",
     "patch_sheet",

@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import digits, faces, hands
+from course_utils.cli.pages import digits, expressions, faces, hands
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -42,8 +42,9 @@ BLOCKS = {
     "faces": faces.table,
     "plateau": faces.plateau,
     "photos": faces.photos,
+    "batch-norm": expressions.batch_norm,
 }
-DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS
+DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS
 
 
 def with_fresh_blocks(text: str) -> str:
