@@ -52,6 +52,19 @@ DOCUMENTED_EXPRESSIONS = {
     "fer-windows-path",
     "fer-pipeline-starvation",
     "fer-same-order-every-epoch",
+    "fer-bn-stats-frozen",
+    "fer-bn-momentum",
+    "fer-ema-decay-taken-for-bn-momentum",
+    "fer-bn-python-bool",
+    "fer-bn-double-bias",
+    "fer-bn-at-predict",
+    "fer-bn-not-saved",
+    "fer-train-accuracy-in-training-mode",
+    "fer-dropout-in-accuracy",
+    "fer-summed-loss-vs-l2",
+    "fer-batch-wide-augmentation",
+    "fer-rotation-units",
+    "fer-augment-at-eval",
 }
 
 

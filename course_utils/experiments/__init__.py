@@ -105,9 +105,10 @@ def run(
     seeds: Iterable[int],
     only: Iterable[str] = (),
     out: Path | None = None,
+    resume: bool = True,
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept.
+    """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept, unless ``resume`` is False.
 
     Each finished row is saved at once, in ``NAME.partial.json`` beside the result; the result itself is replaced when
     all rows are there. The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the
@@ -124,7 +125,9 @@ def run(
     result = _fresh(name, base)
     partial = path.with_suffix(".partial.json")
     for place in (partial, path):
-        if place.exists():
+        if place.exists() and not resume:
+            _read(place)  # what is no result is not written over
+        elif place.exists():
             old = _read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
                 result["rows"] = old["rows"]

@@ -214,8 +214,9 @@ def pictures(recipe: Recipe, run: Run) -> Pictures:
 
 
 def build(recipe: Recipe, run: Run, spent: Budget, l2: float) -> keras.Sequential:
-    """The compiled network of one row, from uint8 pictures to logits, augmentation inside; active in training only.
+    """The compiled network of one row, from uint8 pictures to logits, augmentation inside.
 
+    Augmentation is active in training, and in a bare ``model(x)`` too: ask with ``predict`` or ``training=False``.
     l2: factor on the size's own coefficient.
     """
     own = SETTINGS[run.size.network]
@@ -268,7 +269,7 @@ def measure(row: str, run: Run) -> dict[str, float]:
     of the measurements; ``S_peak``: best single batch of 256 in them; ``S_best``: after ``best_step``, where PublicTest was
     best (``S_best_clean``); ``S_average``: weights averaged over the steps; ``S_mean_5``, ``S_vote_5``, ``S_mean_10``,
     ``S_mean_5_spaced``: networks of the last 5, up to 10, or every second of these together; ``S_disgust``: recall of that
-    class. In the cross-validation ``fold`` stands for ``public``; with FER+ labels ``S_ferplus`` is measured with those.
+    class; ``S_leaked_pictures``: how many were trained on. In the cross-validation ``fold`` stands for ``public``; with FER+ labels ``S_ferplus`` is measured with those.
     """
     recipe = RECIPES[row.removesuffix(LONG)]
     spent, found = budget(run.size, row), pictures(recipe, run)

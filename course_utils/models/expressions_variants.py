@@ -42,7 +42,10 @@ class BatchNormByHand(layers.Layer):
 
 
 def with_batch_norm_by_hand(stack: Sequence[layers.Layer]) -> list[layers.Layer]:
-    """The layers, each ``BatchNormalization`` among them replaced by a :class:`BatchNormByHand` with its settings."""
+    """The layers, each ``BatchNormalization`` among them replaced by a :class:`BatchNormByHand`.
+
+    Name, momentum and ε are kept; γ and β are always there.
+    """
     return [
         BatchNormByHand(one.momentum, one.epsilon, name=one.name) if isinstance(one, layers.BatchNormalization) else one
         for one in stack
@@ -111,6 +114,8 @@ def augmentation(
     seed: int,
 ) -> list[layers.Layer]:
     """Keras' own layers that change pictures ``(N, 48, 48, 1)`` in [0, 1] in training, and pass them on in inference.
+
+    Keras' image layers take ``training=True`` when nobody says otherwise: call a model with them by ``predict``, or say it.
 
     flip: mirror each with probability 0.5. rotation: turn each by up to so many *radians* either way (the layer's own unit is
     a whole turn), the corners black. zoom: enlarge each by up to this share, the edges are cropped. shift: move each by up to
