@@ -15,7 +15,9 @@ def measured(level, curve=FLAT, **more):
     """What one row measured: smoothed accuracy ``level``, PublicTest along ``curve``."""
     at = {f"public_{10 * n}": value for n, value in enumerate(curve, start=1)}
     at |= {"public_peak": level, "public_average": level, "private_best": level, "private_last": level}
-    return at | {f"train_mode_{10 * len(curve)}": 0.97, "steps": 10 * len(curve), "public_smoothed": level} | more
+    at |= {f"train_mode_{10 * n}": value for n, value in enumerate(curve[:-1], start=1)}
+    at |= {f"train_mode_{10 * len(curve)}": 0.6, "steps": 10 * len(curve), "batch": 256}
+    return at | {"public_smoothed": level} | more
 
 
 def result(data="real", **rows):
@@ -28,22 +30,25 @@ def result(data="real", **rows):
 
 
 LEVEL = Claim("a", "57–59 %", 0.57, 0.59)
+LONG_ENOUGH = ladder_verdicts.ENOUGH // 80
 
 
 @pytest.mark.parametrize(
-    ("level", "curve", "verdict"),
+    ("level", "curve", "batch", "verdict"),
     [
-        (0.58, FLAT, "reproduced"),
-        (0.57 - 0.9 * SAMPLING, FLAT, "reproduced"),
-        (0.59 + 0.9 * SAMPLING, STEEP, "reproduced"),
-        (0.57 - 1.1 * SAMPLING, FLAT, "refuted"),
-        (0.59 + 1.1 * SAMPLING, FLAT, "refuted"),
-        (0.57 - 1.1 * SAMPLING, STEEP, "not measured"),
-        (0.59 + 1.1 * SAMPLING, STEEP, "refuted"),
+        (0.58, FLAT, 256, "reproduced"),
+        (0.57 - 0.9 * SAMPLING, FLAT, 256, "reproduced"),
+        (0.58, STEEP, LONG_ENOUGH, "not measured"),
+        (0.57 - 1.1 * SAMPLING, FLAT, 256, "not measured"),
+        (0.57 - 1.1 * SAMPLING, FLAT, LONG_ENOUGH, "refuted"),
+        (0.57 - 1.1 * SAMPLING, STEEP, LONG_ENOUGH, "not measured"),
+        (0.59 + 1.1 * SAMPLING, FLAT, 256, "refuted"),
+        (0.59 + 1.1 * SAMPLING, STEEP, 256, "refuted"),
+        (float("nan"), FLAT, 256, "refuted"),
     ],
 )
-def test_a_level(level, curve, verdict):
-    assert judge(LEVEL, result(a=measured(level, curve)))["verdict"] == verdict
+def test_a_level(level, curve, batch, verdict):
+    assert judge(LEVEL, result(a=measured(level, curve, batch=batch)))["verdict"] == verdict
 
 
 def test_the_mean_over_seeds_counts():
@@ -69,7 +74,31 @@ def test_the_mean_over_seeds_counts():
 )
 def test_a_difference(low, high, difference, verdict):
     claim = Claim("a", "better", low, high, against=("b", "public_smoothed"))
-    assert judge(claim, result(a=measured(0.5 + difference), b=measured(0.5)))["verdict"] == verdict
+    both = {"a": [measured(0.5 + difference)] * 2, "b": [measured(0.5)] * 2}
+    assert judge(claim, result(**both))["verdict"] == verdict
+
+
+def test_a_difference_of_two_rows_takes_two_seeds_and_flat_curves():
+    claim = Claim("a", "better", 0.0, None, against=("b", "public_smoothed"))
+    assert judge(claim, result(a=measured(0.6), b=measured(0.5)))["why"] == "one seed"
+    rising = {"a": [measured(0.6, STEEP)] * 2, "b": [measured(0.5)] * 2}
+    assert judge(claim, result(**rising))["why"] == "still rising"
+    at_equal_steps = Claim("a", "better at equal steps", 0.0, None, against=("b", "public_smoothed"), at_end=False)
+    assert judge(at_equal_steps, result(**rising))["verdict"] == "reproduced"
+
+
+def test_two_values_of_one_row_may_be_compared_with_one_seed():
+    claim = Claim("a", "better", 0.0, None, "public_average", ("a", "public_last"))
+    one = measured(0.5, public_average=0.53, public_last=0.5)
+    assert judge(claim, result(a=one))["verdict"] == "reproduced"
+
+
+def test_only_seeds_and_budgets_that_both_rows_have_are_compared():
+    claim = Claim("a", "better", 0.0, None, against=("b", "public_smoothed"))
+    found = judge(claim, result(a=[measured(0.6)] * 3, b=[measured(0.5)] * 2))
+    assert found["seeds"] == 2
+    long_only = {"a" + ladder.LONG: [measured(0.4)] * 2, "a": [measured(0.6)] * 2, "b": [measured(0.5)] * 2}
+    assert judge(claim, result(**long_only))["measured"] == pytest.approx(0.1)
 
 
 def test_what_was_not_run_is_not_measured():
@@ -85,7 +114,9 @@ def test_the_long_run_of_a_row_takes_the_place_of_the_short_one():
 
 def test_the_training_accuracy_is_that_of_the_last_steps():
     claim = Claim("a", "near 1", 0.95, None, "train_mode")
-    assert judge(claim, result(a=measured(0.3)))["measured"] == pytest.approx(0.97)
+    found = judge(claim, result(a=measured(0.3)))
+    assert found["measured"] == pytest.approx(0.6)
+    assert found["verdict"] == "not measured"
 
 
 def test_the_stand_in_gives_no_verdict():
@@ -94,7 +125,7 @@ def test_the_stand_in_gives_no_verdict():
 
 
 def test_every_claim_is_about_rows_and_values_that_the_experiment_has():
-    keys = {"public_smoothed", "train_mode", "public_peak", "public_average", "private_best"}
+    keys = {"public_smoothed", "train_mode", "public_average", "private_best"}
     for claim in CLAIMS:
         assert claim.row in ladder.RECIPES
         assert claim.value in keys
@@ -112,7 +143,8 @@ def test_a_table_holds_the_rows_asked_for_in_the_order_of_the_ladder():
 def test_bands_are_shares_of_rows():
     bands = ladder_verdicts.bands()
     assert bands["+ rotation"] == (0.66, 0.67)
-    assert all(0 < low <= high < 1 for low, high in bands.values())
+    assert all(0 < low < 1 and (high is None or low <= high < 1) for low, high in bands.values())
+    assert bands["dropout"][1] is None
 
 
 def test_values_by_row_leave_out_rows_without_them():
@@ -129,8 +161,15 @@ def test_the_figure_has_a_dot_a_seed_a_mean_and_the_documented_band():
     assert [list(line.get_xdata()) for line in dots] == [[0.5, 0.6], [0.7]]
     means = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "None" and len(line.get_xdata())]
     assert means == pytest.approx([0.55, 0.7])
-    (band,) = ax.patches
+    (band,) = [patch for patch in ax.patches if patch.get_width() > 0]
     assert (band.get_x(), band.get_width()) == pytest.approx((0.57, 0.02))
     assert [text.get_text() for text in ax.texts] == ["not measured"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
+
+
+def test_a_band_that_is_open_above_is_an_arrow():
+    ax = plotting.ladder({"a": [0.5]}, documented={"a": (0.6, None)})
+    (arrow,) = [line for line in ax.lines if line.get_marker() == ">"]
+    assert list(arrow.get_xdata()) == [0.6]
+    assert not [patch for patch in ax.patches if patch.get_width() > 0]

@@ -281,7 +281,7 @@ CASES = (
         symptom="All faces of a batch are mirrored or none is, and all lean alike; training still works, so nobody looks",
         cause="a random number without a batch axis, in a tf.cond or an if, is drawn once a batch instead of once a picture",
         fix="draw as many numbers as there are pictures and choose with where; Keras' Random layers do",
-        source=f"{WRITE_UP}, which mended it for flips; {CODE}, still draws one angle a batch",
+        source=f"{WRITE_UP}, which mended it with tf.where; {CODE}, still draws one angle a batch",
         kind="deterministic",
         bars=(
             Bar(

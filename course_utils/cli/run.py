@@ -17,7 +17,9 @@ def run(
     seed_base: int = typer.Option(0, min=0, help="First seed."),
     rows: str = typer.Option("", help="Only these rows, separated by semicolons."),
     resume: bool = typer.Option(
-        True, "--resume/--afresh", help="Keep finished rows of the same code and set-up (default), or measure all anew."
+        True,
+        "--resume/--afresh",
+        help="Keep finished rows of the same code and set-up (default), or measure those asked for anew.",
     ),
     out: Path = typer.Option(
         None,

@@ -32,7 +32,16 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits", "hands", "faces_data", "faces_plateau", "faces", "expressions_bn", "ladder")
+NAMES = (
+    "digits",
+    "hands",
+    "faces_data",
+    "faces_plateau",
+    "faces",
+    "expressions_bn",
+    "ladder",
+    "expressions_augmentation",
+)
 
 
 def must_know(name: str) -> None:
@@ -108,8 +117,9 @@ def run(
     resume: bool = True,
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept, unless ``resume`` is False.
+    """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept.
 
+    resume: False measures the rows asked for anew; others of the same set-up stay.
     Each finished row is saved at once, in ``NAME.partial.json`` beside the result; the result itself is replaced when
     all rows are there. The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the
     JSON. Raises SettingsError for an unknown experiment or row, or a folder that cannot be written.
@@ -124,14 +134,13 @@ def run(
     path = out or result_path(name, base.size)
     result = _fresh(name, base)
     partial = path.with_suffix(".partial.json")
+    asked = {(row, seed) for row in only or rows for seed in seeds}
     for place in (partial, path):
-        if place.exists() and not resume:
-            _read(place)  # what is no result is not written over
-        elif place.exists():
+        if place.exists():
             old = _read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
-                result["rows"] = old["rows"]
-                progress(f"{place.name}: {len(old['rows'])} finished rows kept")
+                result["rows"] = [r for r in old["rows"] if resume or (r["row"], r["seed"]) not in asked]
+                progress(f"{place.name}: {len(result['rows'])} finished rows kept")
                 break
             progress(f"{place.name}: made with another set-up; not continued")
     done = {(r["row"], r["seed"]) for r in result["rows"]}

@@ -1,7 +1,8 @@
 """The ladder of experiments on FER2013: same budget, same seeds, one change a row. ``course run ladder``.
 
-The documented rows come first, each one change away from the row named before the comma of its comment; then the last
-documented row split into its single changes; then ideas that the write-up left open, each one change away from "+ rotation".
+The documented rows come first: LRN, dropout and BN each change one thing of "plain"; BN with biases, BN without γ, and BN and
+dropout one of "BN"; from there to "+ rotation" each row changes one thing of the row before. Then the last documented row,
+split into its single changes, and ideas that the write-up left open, each one change away from "+ rotation".
 Averages of weights, early stopping and ensembles of snapshots change no training: they are measured in every row.
 Lessons 44_expressions_regularisation and 45_expressions_augmentation; ``experiments.ladder_verdicts`` reads the result.
 """
@@ -268,8 +269,10 @@ def measure(row: str, run: Run) -> dict[str, float]:
     public, private: ``S_last``; ``S_clean``: without pictures that were trained on; ``S_smoothed``: mean of the last quarter
     of the measurements; ``S_peak``: best single batch of 256 in them; ``S_best``: after ``best_step``, where PublicTest was
     best (``S_best_clean``); ``S_average``: weights averaged over the steps; ``S_mean_5``, ``S_vote_5``, ``S_mean_10``,
-    ``S_mean_5_spaced``: networks of the last 5, up to 10, or every second of these together; ``S_disgust``: recall of that
-    class; ``S_leaked_pictures``: how many were trained on. In the cross-validation ``fold`` stands for ``public``; with FER+ labels ``S_ferplus`` is measured with those.
+    ``S_mean_5_spaced``: networks of the last 5, up to 10, or every second of these from the first on, together (at the
+    reduced size of 8 measurements this reaches back to untrained ones); ``S_disgust``: recall of that
+    class; ``S_leaked_pictures``: how many were trained on. In the cross-validation ``fold`` stands for ``public``; with FER+ labels ``train_T`` and
+    ``S_ferplus`` are measured with those, everything else with FER2013's. With the SVM loss, margins are read as logits.
     """
     recipe = RECIPES[row.removesuffix(LONG)]
     spent, found = budget(run.size, row), pictures(recipe, run)

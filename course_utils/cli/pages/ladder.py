@@ -16,8 +16,13 @@ def _results() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _cell(result: dict[str, Any], row: str, value: str, absent: str = "not yet measured") -> str:
-    numbers = ladder_verdicts.by_row(result, value).get(row)
-    return mean_and_range([100 * number for number in numbers], "{:.1f}") if numbers else absent
+    """A value of a row in per cent; ``absent`` where the row was not run, a dash where it has no such value."""
+    if not any(r["row"] == row for r in result["rows"]):
+        return absent
+    try:
+        return mean_and_range([100 * number for number in experiments.values(result, row, value)], "{:.1f}")
+    except KeyError:
+        return "–"
 
 
 def table() -> str:
@@ -49,7 +54,11 @@ def verdicts() -> str:
     _, full = _results()
     lines = ["| row | the write-up | measured on FER2013 | verdict |", "|---|---|---|---|"]
     for one in ladder_verdicts.table(full):
-        measured = "–" if one["measured"] is None else f"{100 * one['measured']:.1f}"
+        measured = (
+            "–"
+            if one["measured"] is None
+            else f"{100 * one['measured']:.1f} ({one['steps']} steps, seeds: {one['seeds']})"
+        )
         why = f" ({one['why']})" if one["why"] and one["why"] != "not run" else ""
         lines.append(f"| {one['row']} | {one['documented']} | {measured} | {one['verdict']}{why} |")
     return "\n".join(lines)
@@ -67,7 +76,7 @@ def draw() -> plt.Figure:
     plotting.ladder({row: [100 * v for v in small[row]] for row in shown}, ax=left)
     left.get_legend().remove()
     left.set(xlabel="accuracy on held-out rendered faces (%)", title="Reduced size: small network, 16 passes")
-    bands = {row: (100 * low, 100 * high) for row, (low, high) in ladder_verdicts.bands().items()}
+    bands = {row: (100 * low, high and 100 * high) for row, (low, high) in ladder_verdicts.bands().items()}
     rows = {row: [100 * v for v in real.get(row, [])] for row in shown if row in bands or row in real}
     plotting.ladder(rows, documented=bands, ax=right)
     right.legend(loc="lower center", bbox_to_anchor=(0.4, -0.32))
