@@ -74,8 +74,15 @@ def test_the_mean_over_seeds_counts():
 )
 def test_a_difference(low, high, difference, verdict):
     claim = Claim("a", "better", low, high, against=("b", "public_smoothed"))
-    both = {"a": [measured(0.5 + difference)] * 2, "b": [measured(0.5)] * 2}
+    both = {name: [measured(level, batch=LONG_ENOUGH)] * 2 for name, level in (("a", 0.5 + difference), ("b", 0.5))}
     assert judge(claim, result(**both))["verdict"] == verdict
+
+
+def test_a_short_run_refutes_nothing_by_being_low():
+    claim = Claim("a", "better", 0.0, None, against=("b", "public_smoothed"))
+    assert judge(claim, result(a=[measured(0.4)] * 2, b=[measured(0.5)] * 2))["why"] == "a short run"
+    at_equal_steps = Claim("a", "better at equal steps", 0.0, None, against=("b", "public_smoothed"), at_end=False)
+    assert judge(at_equal_steps, result(a=[measured(0.4)] * 2, b=[measured(0.5)] * 2))["verdict"] == "refuted"
 
 
 def test_a_difference_of_two_rows_takes_two_seeds_and_flat_curves():

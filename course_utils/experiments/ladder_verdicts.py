@@ -131,7 +131,7 @@ def _verdict(claim: Claim, mean: float, rising: bool, enough: bool) -> tuple[str
     if rising:
         return "not measured", "still rising"
     if claim.low is not None and mean < claim.low - SAMPLING:
-        return ("refuted", "lower") if enough or claim.against else ("not measured", "a short run")
+        return ("refuted", "lower") if enough or not claim.at_end else ("not measured", "a short run")
     if claim.against and claim.high is None and mean < claim.low + SAMPLING:
         return "not measured", "within the sampling error"
     return "reproduced", ""

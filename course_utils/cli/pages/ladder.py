@@ -72,15 +72,17 @@ def draw() -> plt.Figure:
         row: values for row, values in ladder_verdicts.by_row(reduced, "fold_smoothed").items() if row not in small
     }
     shown = [row for row in ladder.RECIPES if row in small]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 8.2), width_ratios=(3, 2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 7.6), width_ratios=(1, 1))
     plotting.ladder({row: [100 * v for v in small[row]] for row in shown}, ax=left)
     left.get_legend().remove()
     left.set(xlabel="accuracy on held-out rendered faces (%)", title="Reduced size: small network, 16 passes")
     bands = {row: (100 * low, high and 100 * high) for row, (low, high) in ladder_verdicts.bands().items()}
     rows = {row: [100 * v for v in real.get(row, [])] for row in shown if row in bands or row in real}
     plotting.ladder(rows, documented=bands, ax=right)
-    right.legend(loc="lower center", bbox_to_anchor=(0.4, -0.32))
-    right.set(xlabel="accuracy on PublicTest (%)", title="FER2013, documented network")
+    handles, labels = right.get_legend_handles_labels()
+    right.get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    right.set(xlim=(45, 70), xlabel="accuracy on PublicTest (%)", title="FER2013, documented network")
     return figure
 
 
