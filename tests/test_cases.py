@@ -1,5 +1,6 @@
 """The registry is complete, and the judge can fail."""
 
+import dataclasses
 import json
 
 import pytest
@@ -52,6 +53,19 @@ DOCUMENTED_EXPRESSIONS = {
     "fer-windows-path",
     "fer-pipeline-starvation",
     "fer-same-order-every-epoch",
+    "fer-bn-stats-frozen",
+    "fer-bn-momentum",
+    "fer-ema-decay-taken-for-bn-momentum",
+    "fer-bn-python-bool",
+    "fer-bn-double-bias",
+    "fer-bn-at-predict",
+    "fer-bn-not-saved",
+    "fer-train-accuracy-in-training-mode",
+    "fer-dropout-in-accuracy",
+    "fer-summed-loss-vs-l2",
+    "fer-batch-wide-augmentation",
+    "fer-rotation-units",
+    "fer-augment-at-eval",
 }
 
 
@@ -168,6 +182,14 @@ def test_verdicts_are_appended_as_json_lines_even_when_they_fail(tmp_path, monke
     first, second = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
     assert (first["reproduced"], first["fixed"], second["reproduced"], second["fixed"]) == (True, True, False, True)
     assert {row["measure"] for row in first["evidence"]} == {bar.measure for bar in case.bars}
+
+
+def test_a_verdict_records_the_size_that_it_was_measured_at(tmp_path, monkeypatch):
+    log = tmp_path / "verdicts.jsonl"
+    monkeypatch.setenv("COURSE_VERDICTS", str(log))
+    broken, fixed = good_runs(cases.get("digits-unit-normal-init"))
+    cases.judge("digits-unit-normal-init", broken=broken, fixed=fixed, size=runtime.REDUCED)
+    assert json.loads(log.read_text(encoding="utf-8"))["size"] == dataclasses.asdict(runtime.REDUCED)
 
 
 def test_a_smoke_run_is_shown_but_not_judged(monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from course_utils import experiments, runtime
+from course_utils.experiments import ladder
 from course_utils.runtime import DataError, SettingsError
 
 
@@ -317,6 +319,50 @@ def test_only_results_of_the_committed_size_have_the_plain_name(tiny):
     assert experiments.result_path("tiny", runtime.FULL).name == "tiny-full.json"
 
 
+EVERY_SIZE = [runtime.Size(*axes) for axes in itertools.product(*runtime.AXES.values())]
+
+
+def test_an_experiment_with_a_result_of_every_size_names_each_after_its_size(tiny):
+    tiny.RESULT = "all_of_tiny"
+    names = {experiments.result_path("tiny", size).name for size in EVERY_SIZE}
+    assert names == {f"all_of_tiny_{size.name}.json" for size in EVERY_SIZE}
+    assert len(names) == len(EVERY_SIZE) == 12
+    assert {"all_of_tiny_full.json", "all_of_tiny_reduced.json", "all_of_tiny_full,data=stand-in.json"} < names
+    assert experiments.result_path("tiny").name == "all_of_tiny_full.json"
+    tiny.SIZE = runtime.REDUCED
+    assert experiments.result_path("tiny").name == "all_of_tiny_reduced.json"
+    assert experiments.result_path("tiny", runtime.FULL).name == "all_of_tiny_full.json"
+
+
+def test_the_result_of_a_size_is_the_one_that_a_run_of_that_size_wrote(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    tiny.RESULT = "all_of_tiny"
+    smoke = runtime.Size(budget="smoke")
+    for size in (runtime.REDUCED, smoke):
+        monkeypatch.setenv("COURSE_SIZE", size.name)
+        assert experiments.run("tiny", seeds=[0], progress=[].append) == experiments.result_path("tiny", size)
+    for size in (runtime.REDUCED, smoke):
+        assert experiments.load_result("tiny", size)["size"] == dataclasses.asdict(size)
+    with pytest.raises(DataError, match=r"all_of_tiny_full\.json: no such result; .*course run tiny --size full'$"):
+        experiments.load_result("tiny")
+    (tmp_path / "all_of_tiny_full.json").write_bytes((tmp_path / "all_of_tiny_reduced.json").read_bytes())
+    assert experiments.load_result("tiny")["size"] == dataclasses.asdict(runtime.REDUCED), "not the file of that name"
+
+
+@pytest.mark.parametrize("result", [None, "all_of_tiny"])
+@pytest.mark.parametrize("size", EVERY_SIZE, ids=lambda size: size.name)
+def test_a_missing_result_names_the_size_that_was_asked_for(tiny, tmp_path, monkeypatch, size, result):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    if result:
+        tiny.RESULT = result
+    with pytest.raises(DataError) as raised:
+        experiments.load_result("tiny", size)
+    said = str(raised.value)
+    assert said.startswith(f"{experiments.result_path('tiny', size)}: ")
+    assert said.endswith(f"'course run tiny --size {size.name}'")
+    assert runtime.parse_size(size.name) == size
+
+
 # ------------------------------------------------------------------------------------------- hash of the code
 
 CODE = '''
@@ -452,11 +498,11 @@ def test_every_source_of_an_experiment_resolves(name):
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_a_committed_result_says_what_it_stands_on(name):
     if not experiments.result_path(name).exists():
-        pytest.skip(f"results/{name}.json is not there")
+        pytest.skip(f"{experiments.result_path(name).name} is not there")
     result = experiments.load_result(name)
     size = experiments.committed_size(name)
     assert result["size"] == dataclasses.asdict(size)
-    assert (size.network, size.budget) == ("documented", "full")
+    assert (size.network, size.budget) == ("documented", "full") or name == "expressions_augmentation"
     assert result["device"] and result["backend"] in runtime.BACKENDS
     assert {"python", "keras", "numpy", result["backend"]} <= result["versions"].keys()
     assert result["seeds"] and seeds_of(result["command"]) == result["seeds"]
@@ -471,14 +517,15 @@ NOT_MEASURED = {
         "rate 0.001, keep 1, layers frozen",
         "rate 0.0005, keep 0.6",
         "rate 0.0005, keep 1",
-    }
+    },
+    "ladder": set(ladder.rows(runtime.FULL)) - {"plain", "more dropout", "+ flip", "+ rotation"},
 }
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
     if not experiments.result_path(name).exists():
-        pytest.skip(f"results/{name}.json is not there")
+        pytest.skip(f"{experiments.result_path(name).name} is not there")
     result = experiments.load_result(name)
     found = {(row["row"], row["seed"]) for row in result["rows"]}
     rows = experiments.get(name).rows(experiments.committed_size(name))
@@ -493,9 +540,47 @@ def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
             assert value is None or math.isfinite(value)
 
 
+def test_the_reduced_ladder_has_every_row_for_three_seeds_from_the_code_as_it_is():
+    result = experiments.load_result("ladder", runtime.REDUCED)
+    assert not result["stale"], "the code changed: course run ladder --size reduced --seeds 3"
+    assert result["size"] == dataclasses.asdict(runtime.REDUCED)
+    assert len(result["seeds"]) >= 3
+    assert {(row["row"], row["seed"]) for row in result["rows"]} == {
+        (row, seed) for row in ladder.rows(runtime.REDUCED) for seed in result["seeds"]
+    }
+
+
 def test_the_range_of_what_was_not_finite_reaches_to_infinity():
     rows = [{"row": "a", "seed": seed, "measured": {"loss": value}} for seed, value in enumerate((2.0, None, 0.5))]
     result = {"experiment": "tiny", "rows": rows}
     assert experiments.values(result, "a", "loss") == [2.0, None, 0.5]
     assert experiments.ranges(result, "a", "loss") == "0.5 – inf"
     assert experiments.ranges(result, "b", "loss") == "–"
+
+
+def test_afresh_measures_all_rows_anew_and_resume_none(tiny, tmp_path):
+    path = tmp_path / "tiny.json"
+    run(path)
+    tiny.asked.clear()
+    run(path, resume=True)
+    assert tiny.asked == []
+    run(path, resume=False)
+    assert len(tiny.asked) == 3
+    assert len(rows_of(path)) == 3
+
+
+def test_afresh_with_some_rows_keeps_the_others(tiny, tmp_path):
+    path = tmp_path / "tiny.json"
+    run(path, seeds=(0, 1))
+    tiny.asked.clear()
+    run(path, seeds=(0,), only=["one"], resume=False)
+    assert tiny.asked == [("one", 0)]
+    assert sorted(rows_of(path)) == sorted((row, seed) for row in ("one", "two, longer", "three") for seed in (0, 1))
+
+
+def test_afresh_does_not_write_over_what_is_no_result(tiny, tmp_path):
+    path = tmp_path / "tiny.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(DataError):
+        run(path, resume=False)
+    assert path.read_text(encoding="utf-8") == "[]"

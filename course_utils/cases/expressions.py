@@ -9,6 +9,8 @@ CODE = "huqinwei/my_fer2013_model (TensorFlow 1), the code released with it"
 FILES = "40_expressions_files"
 PIPELINE = "41_expressions_pipeline"
 BATCH_NORM = "43_expressions_batch_norm"
+REGULARISATION = "44_expressions_regularisation"
+AUGMENTATION = "45_expressions_augmentation"
 
 CASES = (
     Case(
@@ -268,6 +270,128 @@ CASES = (
                 "share of test answers changed by saving and restoring",
                 broken=(">=", 0.3),
                 fixed=("<=", 0.01),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-batch-wide-augmentation",
+        part="expressions",
+        lesson=AUGMENTATION,
+        title="One random number changes the whole batch alike",
+        symptom="All faces of a batch are mirrored or none is, and all lean alike; training still works, so nobody looks",
+        cause="a random number without a batch axis, in a tf.cond or an if, is drawn once a batch instead of once a picture",
+        fix="draw as many numbers as there are pictures and choose with where; Keras' Random layers do",
+        source=f"{WRITE_UP}, which mended it with tf.where; {CODE}, still draws one angle a batch",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "same",
+                "share of batches in which all faces are mirrored or none is",
+                broken=(">=", 0.75),
+                fixed=("<=", 0.05),
+            ),
+            Bar("angles", "distinct angles in a batch, per picture", broken=("<=", 0.05), fixed=(">=", 0.75)),
+        ),
+    ),
+    Case(
+        id="fer-rotation-units",
+        part="expressions",
+        lesson=AUGMENTATION,
+        title="0.5 is radians in one library and half a turn in another",
+        symptom="Half of the training faces stand on their heads, with mirrored corners; no error, no warning",
+        cause="the write-up's ±0.5 is radians, ±28.6°; RandomRotation's factor is a share of a whole turn, so 0.5 is ±180°",
+        fix="factor 0.5 ÷ 2π = 0.0796, fill_mode constant instead of reflect; measure an angle before you train",
+        source=f"{WRITE_UP}: rotate by −0.5 to 0.5; Keras documentation, RandomRotation",
+        kind="deterministic",
+        bars=(
+            Bar("beyond", "share of pictures turned by more than 28.7°", broken=(">=", 0.6), fixed=("<=", 0.02)),
+            Bar(
+                "invented",
+                "share of what lies outside the turned picture that is filled with its mirror image",
+                broken=(">=", 0.75),
+                fixed=("<=", 0.02),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-augment-at-eval",
+        part="expressions",
+        lesson=AUGMENTATION,
+        title="Augmentation is active when accuracy is measured",
+        symptom="Test accuracy is too low, and differs when the same weights are tested on the same pictures again",
+        cause="augmentation is mapped over the test set too, or the layers are called by hand: their default is training=True",
+        fix="keep the layers in the model and use evaluate or predict; pass training=False wherever you call it yourself",
+        source=f"{WRITE_UP}, under mistakes that are easy to make with augmentation",
+        kind="statistical",
+        bars=(
+            Bar(
+                "changed",
+                "share of answers that differ between two tests of the same weights on the same pictures",
+                broken=(">=", 0.08),
+                fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-dropout-in-accuracy",
+        part="expressions",
+        lesson=REGULARISATION,
+        title="Accuracy is fetched in the call that trains, with dropout on",
+        symptom="Accuracy is lower than it should be, and the same weights give another one each time it is measured",
+        cause="the forward pass of the training step drops units at random: it measures another, thinned network each time",
+        fix="a forward pass of its own in inference mode (model.predict, evaluate); in TensorFlow 1 a second run with keep 1",
+        source=f"{WRITE_UP}, on sess.run([train_op, accuracy])",
+        kind="statistical",
+        bars=(
+            Bar(
+                "lost",
+                "accuracy off that of the network without dropout layers",
+                broken=(">=", 0.1),
+                fixed=("<=", 0.005),
+            ),
+            Bar(
+                "disagree",
+                "share of faces that two measurements of the same weights answer differently",
+                broken=(">=", 0.25),
+                fixed=("<=", 0.005),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-train-accuracy-in-training-mode",
+        part="expressions",
+        lesson=REGULARISATION,
+        title="Training accuracy in training mode, held against test accuracy in inference mode",
+        symptom="The gap between training and test is too small, negative or too large, and jumps from step to step",
+        cause="a log has dropout on, normalises with the batch and averages over past steps; the test does none of these",
+        fix="measure a sample of training pictures in inference mode, beside the test",
+        source=f"{WRITE_UP}, which checks on training pictures with bn_training=True and on test pictures with False",
+        kind="statistical",
+        bars=(
+            Bar(
+                "off",
+                "how far the gap is off: by the log, mean of all checks | by a sample in inference mode",
+                broken=(">=", 0.035),
+                fixed=("<=", 0.02),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-summed-loss-vs-l2",
+        part="expressions",
+        lesson=REGULARISATION,
+        title="The loss is summed over the batch, the L2 coefficient is that of a mean",
+        symptom="L2 does nothing, whatever its documented coefficient did elsewhere; with Adam nothing else looks different",
+        cause="reduce_mean of a number that is already a sum is that sum: the data weigh as many times as much as the batch has pictures",
+        fix="take the mean over the batch, or multiply the coefficient by the size of the batch",
+        source=f"{WRITE_UP}, the listing that weights one class (its L2 rows came earlier, with a mean)",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "weaker",
+                "factor by which L2 lost weight against the data, on the first dense kernel",
+                broken=(">=", 100.0),
+                fixed=("<=", 1.4),
             ),
         ),
     ),

@@ -128,10 +128,13 @@ def check(case: Case, broken: Mapping[str, float], fixed: Mapping[str, float]) -
     return Verdict(case, tuple(rows))
 
 
-def judge(case_id: str, *, broken: Mapping[str, float], fixed: Mapping[str, float]) -> Verdict:
+def judge(
+    case_id: str, *, broken: Mapping[str, float], fixed: Mapping[str, float], size: runtime.Size | None = None
+) -> Verdict:
     """Judge a case by the numbers a lesson just measured: print the verdict, keep it where asked, raise when it fails.
 
     A run at budget ``smoke`` trains for a handful of steps: its numbers are printed but not held against the bars.
+    size: at which both were measured, where a lesson measures at another size than the run's; it goes into the record.
     Raises CaseFailed when the broken run does not show the symptom or the fixed run does not clear its bar;
     SettingsError for an unknown id; CourseError when a measure is missing.
     """
@@ -141,6 +144,7 @@ def judge(case_id: str, *, broken: Mapping[str, float], fixed: Mapping[str, floa
     print(verdict if judged else f"{verdict}\n  (budget smoke: shown, not judged)")
     if log := runtime.verdict_log():
         line = verdict.record() | {"judged": judged} | (run.record() if run else {})
+        line |= {"size": asdict(size)} if size else {}
         with log.open("a", encoding="utf-8") as file:
             file.write(runtime.to_json(line, indent=None))
     if judged and not (verdict.reproduced and verdict.fixed):

@@ -7,6 +7,7 @@ An experiment is a module of this package with
 ``rows(size)``         names of its rows, in order of value
 ``measure(row, run)``  one row for one seed: a flat dict of plain numbers
 ``SIZE``               optional: the size of its committed result, where that is not ``full``
+``RESULT``             optional: results of every size are committed, as ``RESULT_SIZE.json``
 
 ``course run NAME`` runs it; each finished row is saved at once, so a killed run goes on where it stopped.
 First met in lesson 11_digits_frozen_filters.
@@ -31,7 +32,16 @@ from typing import Any
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
-NAMES = ("digits", "hands", "faces_data", "faces_plateau", "faces", "expressions_bn")
+NAMES = (
+    "digits",
+    "hands",
+    "faces_data",
+    "faces_plateau",
+    "faces",
+    "expressions_bn",
+    "ladder",
+    "expressions_augmentation",
+)
 
 
 def must_know(name: str) -> None:
@@ -52,19 +62,27 @@ def committed_size(name: str) -> runtime.Size:
 
 
 def result_path(name: str, size: runtime.Size | None = None) -> Path:
-    """Where the result of an experiment lies: ``results/NAME.json``; other sizes than the committed one carry theirs in the name."""
+    """Where the result of an experiment lies: ``results/NAME.json``; other sizes than the committed one carry theirs in the name.
+
+    An experiment with a ``RESULT`` commits one file a size, each with the size in its name.
+    """
     committed = committed_size(name)
+    stem = getattr(get(name), "RESULT", None)
+    if stem:
+        return runtime.results_dir() / f"{stem}_{(size or committed).name}.json"
     return runtime.results_dir() / (f"{name}.json" if size in (None, committed) else f"{name}-{size.name}.json")
 
 
-def load_result(name: str) -> dict[str, Any]:
+def load_result(name: str, size: runtime.Size | None = None) -> dict[str, Any]:
     """The committed result of an experiment, with ``stale`` set when its source has changed since.
 
+    size: of the result, for an experiment that has several; default its committed size.
     Raises DataError when there is no result or it cannot be read.
     """
-    path = result_path(name)
+    path = result_path(name, size)
     if not path.exists():
-        raise DataError(f"{path}: no such result; make it with 'course run {name} --size {committed_size(name).name}'")
+        wanted = (size or committed_size(name)).name
+        raise DataError(f"{path}: no such result; make it with 'course run {name} --size {wanted}'")
     result = _read(path)
     if "source_sha256" not in result:
         raise DataError(f"{path}: found no 'source_sha256', expected the hash of the experiment's source")
@@ -96,10 +114,12 @@ def run(
     seeds: Iterable[int],
     only: Iterable[str] = (),
     out: Path | None = None,
+    resume: bool = True,
     progress: Callable[[str], None] = print,
 ) -> Path:
     """Run an experiment for each seed and write its JSON; rows already measured from the same source are kept.
 
+    resume: False measures the rows asked for anew; others of the same set-up stay.
     Each finished row is saved at once, in ``NAME.partial.json`` beside the result; the result itself is replaced when
     all rows are there. The size, backend and device are the run's own (:func:`runtime.start`). Returns the path of the
     JSON. Raises SettingsError for an unknown experiment or row, or a folder that cannot be written.
@@ -114,12 +134,13 @@ def run(
     path = out or result_path(name, base.size)
     result = _fresh(name, base)
     partial = path.with_suffix(".partial.json")
+    asked = {(row, seed) for row in only or rows for seed in seeds}
     for place in (partial, path):
         if place.exists():
             old = _read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
-                result["rows"] = old["rows"]
-                progress(f"{place.name}: {len(old['rows'])} finished rows kept")
+                result["rows"] = [r for r in old["rows"] if resume or (r["row"], r["seed"]) not in asked]
+                progress(f"{place.name}: {len(result['rows'])} finished rows kept")
                 break
             progress(f"{place.name}: made with another set-up; not continued")
     done = {(r["row"], r["seed"]) for r in result["rows"]}

@@ -16,6 +16,7 @@ from course_utils.plotting.gradients import gradient_history
 from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
+from course_utils.plotting.ladder import ladder
 from course_utils.plotting.lines import curve, intervals, layer_bars
 from course_utils.plotting.networks import layer_chain
 from course_utils.plotting.style import BAD, COLOURS, GOOD, NEUTRAL, axes, pair, use_style
@@ -36,6 +37,7 @@ __all__ = [
     "intervals",
     "joint_bars",
     "kernel_grid",
+    "ladder",
     "landmarks",
     "layer_bars",
     "layer_chain",

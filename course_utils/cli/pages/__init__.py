@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import digits, expressions, faces, hands
+from course_utils.cli.pages import digits, expressions, faces, hands, ladder
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -43,8 +43,10 @@ BLOCKS = {
     "plateau": faces.plateau,
     "photos": faces.photos,
     "batch-norm": expressions.batch_norm,
+    "ladder": ladder.table,
+    "ladder-verdicts": ladder.verdicts,
 }
-DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS
+DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS
 
 
 def with_fresh_blocks(text: str) -> str:
