@@ -25,6 +25,10 @@ def data_folder(tmp_path_factory):
     return folder
 
 
+#: Lessons whose live part is the reduced size at every size, and whose verdicts say so; real data come from a named experiment.
+REDUCED_ALWAYS = {"43_expressions_batch_norm", "44_expressions_regularisation", "45_expressions_augmentation"}
+
+
 @pytest.mark.parametrize("lesson", lessons.names())
 def test_lesson_runs_on_real_files_with_the_documented_network(lesson, data_folder, tmp_path):
     environment = {"COURSE_SIZE": "full,budget=smoke", "COURSE_DATA": str(data_folder), "COURSE_SEED": "3"}
@@ -32,7 +36,8 @@ def test_lesson_runs_on_real_files_with_the_documented_network(lesson, data_fold
     assert ended.error is None
     assert ended.cost is not None
     assert {verdict["id"] for verdict in ended.verdicts} == {case.id for case in cases.of_lesson(lesson)}
-    assert all(not verdict["judged"] and verdict["size"]["data"] == "real" for verdict in ended.verdicts)
+    measured_on = "stand-in" if lesson in REDUCED_ALWAYS else "real"
+    assert all(not verdict["judged"] and verdict["size"]["data"] == measured_on for verdict in ended.verdicts)
     assert not list(tmp_path.iterdir()), "the lesson left files in its working folder"
 
 
