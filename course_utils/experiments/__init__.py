@@ -41,6 +41,7 @@ NAMES = (
     "expressions_bn",
     "ladder",
     "expressions_augmentation",
+    "expressions_evaluation",
 )
 
 
