@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from course_utils import experiments, runtime
-from course_utils.experiments import ladder
+from course_utils.experiments import expressions_evaluation, ladder
 from course_utils.runtime import DataError, SettingsError
 
 
@@ -520,6 +520,12 @@ NOT_MEASURED = {
     },
     "ladder": set(ladder.rows(runtime.FULL)) - {"plain", "more dropout", "+ flip", "+ rotation"},
 }
+#: Rows that a committed result has for its first seed only; pages and lessons say for which seeds.
+FIRST_SEED_ONLY = {
+    "expressions_evaluation": {
+        row for row in expressions_evaluation.rows(runtime.FULL) if row[:5] in ("tell ", "12 pa")
+    },
+}
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)
@@ -531,8 +537,11 @@ def test_a_committed_result_has_every_row_for_every_seed_in_plain_numbers(name):
     rows = experiments.get(name).rows(experiments.committed_size(name))
     missing = NOT_MEASURED.get(name, set())
     assert missing <= set(rows)
-    assert found == {(row, seed) for row in rows if row not in missing for seed in result["seeds"]}
-    assert ("--rows" in result["command"]) == bool(missing)
+    first_only = FIRST_SEED_ONLY.get(name, set())
+    assert first_only <= set(rows)
+    seeds = {row: result["seeds"][:1] if row in first_only else result["seeds"] for row in rows if row not in missing}
+    assert found == {(row, seed) for row in seeds for seed in seeds[row]}
+    assert ("--rows" in result["command"]) == bool(missing or first_only)
     assert len(found) == len(result["rows"])
     for row in result["rows"]:
         assert row["measured"]
