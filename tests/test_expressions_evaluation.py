@@ -166,11 +166,27 @@ def test_a_batch_as_large_as_the_test_has_no_spread(judged):
 # ------------------------------------------------------------------------------------------ telling splits apart
 
 
-def test_copies_are_left_out_and_both_splits_weigh_the_same(monkeypatch, run):
-    """With training replaced by a score that reads the brightness, a planted brightness is found, and nothing else."""
+class ReadsBrightness:
+    """In place of a network: notes what it is trained on, and answers with the mean grey level."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def train_on_batch(self, x, y, return_dict):
+        self.seen |= {one.tobytes() for one in x}
+        return {"accuracy": 0.5}
+
+    def predict(self, x, batch_size, verbose):
+        assert not self.seen & {one.tobytes() for one in x}, "scored on pictures that it was trained on"
+        bright = x.mean(axis=(1, 2, 3))
+        return np.stack([np.zeros_like(bright), bright], axis=1)
+
+
+def test_a_planted_shift_is_found_and_nothing_else(monkeypatch, run):
+    """With the network replaced by the mean grey level; a picture that occurs in two splits is left out."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 200, (300, 4, 4, 1), dtype=np.uint8)
-    x[250] = x[0]  # a copy across splits
+    x[250] = x[0]
     y = np.zeros(300, np.int32)
     data = SimpleNamespace(
         training=Split(x[:150], y[:150]),
@@ -178,14 +194,7 @@ def test_copies_are_left_out_and_both_splits_weigh_the_same(monkeypatch, run):
         private_test=Split(x[225:], y[225:]),
     )
     monkeypatch.setattr(evaluation.expressions, "load", lambda size: data)
-
-    def train(recipe, run, spent, found):
-        assert not {one.tobytes() for one in found.train.x} & {one.tobytes() for one in found.tests["held out"].x}
-        bright = found.tests["held out"].x.mean(axis=(1, 2, 3))
-        logits = np.stack([np.zeros_like(bright), bright] + [np.zeros_like(bright)] * 5, axis=1)
-        return {f"train_{spent.steps}": 0.5}, None, {"held out": [logits]}, {}
-
-    monkeypatch.setattr(evaluation.ladder, "train", train)
+    monkeypatch.setattr(evaluation, "_teller", lambda *_: ReadsBrightness())
     same = evaluation._told_apart(evaluation.TELL, run)
     assert same["pictures"] == 298
     assert same["auc_low"] < 0.5 < same["auc_high"]
@@ -194,9 +203,36 @@ def test_copies_are_left_out_and_both_splits_weigh_the_same(monkeypatch, run):
     assert brighter["auc_low"] < brighter["auc"] < brighter["auc_high"]
 
 
+def test_the_sides_are_what_they_are_said_to_be(monkeypatch, run):
+    x = np.arange(60, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    splits = [Split(x[a:b], np.zeros(b - a, np.int32)) for a, b in ((0, 30), (30, 45), (45, 60))]
+    data = SimpleNamespace(training=splits[0], public_test=splits[1], private_test=splits[2])
+    monkeypatch.setattr(evaluation.expressions, "load", lambda size: data)
+    for row, middle, more in (
+        (evaluation.TELL, 30, 0),
+        (evaluation.TELL + evaluation.BRIGHTER, 30, 20),
+        (evaluation.TELL_TESTS, 45, 0),
+    ):
+        found, side = evaluation._to_tell(row, run)
+        grey = found[:, 0, 0, 0].astype(int) - more * side
+        assert len(grey) == len(set(grey))
+        assert ((grey >= middle) == side).all()
+        assert side.mean() == 0.5
+
+
+def test_the_teller_has_the_momentum_it_is_given_and_two_answers(run):
+    for momentum in (0.9, 0.99):
+        model = evaluation._teller(replace(run, size=SMOKE), momentum, 10)
+        norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+        assert len(norms) == 3
+        assert {layer.momentum for layer in norms} == {momentum}
+        assert model.output_shape == (None, 2)
+
+
 def test_rows_and_budgets(run):
     names = evaluation.rows(SMOKE)
     assert len(names) == len(set(names)) == 11
+    assert sum(row.startswith("tell ") for row in names) == 4
     for row in names:
         if row.startswith(evaluation.LADDER):
             assert row.removeprefix(evaluation.LADDER) in ladder.RECIPES
