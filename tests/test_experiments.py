@@ -593,3 +593,13 @@ def test_afresh_does_not_write_over_what_is_no_result(tiny, tmp_path):
     with pytest.raises(DataError):
         run(path, resume=False)
     assert path.read_text(encoding="utf-8") == "[]"
+
+
+def test_a_curve_is_in_the_order_of_its_steps_and_takes_no_other_number():
+    measured = {"public_1000": 0.7, "public_20": 0.2, "public_last": 0.9, "public_loss_20": 3.0, "public_300": 0.5}
+    steps, found = experiments.curve(measured, "public")
+    assert steps.tolist() == [20, 300, 1000]
+    assert found.tolist() == [0.2, 0.5, 0.7]
+    assert experiments.curve(measured, "public_loss")[1].tolist() == [3.0]
+    with pytest.raises(KeyError, match="no private_STEP"):
+        experiments.curve(measured, "private")

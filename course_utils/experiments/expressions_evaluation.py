@@ -63,7 +63,7 @@ def rows(size: Size) -> list[str]:
 
 def measure(row: str, run: Run) -> dict[str, float]:
     """Of a row that tells splits apart: ``auc``, ``auc_low``, ``auc_high`` (95 %, bootstrap), ``pictures``;
-    ``auc_half_H`` of each half, and ``train_mode_half_H``, the accuracy that the training steps saw, mean over all of them.
+    ``auc_half_H`` of each half, and ``train_mode_half_H``, the share of the last training batch that was right in its step.
 
     Of the others, for S in public, private: what :func:`judged` measures. Of the re-split also
     ``accuracy_from_training``, ``…_public``, ``…_private``: of test pictures by the split that they were published in, with how
