@@ -142,6 +142,20 @@ def test_early_stopping_is_chosen_on_public_alone(judged):
     assert measured["private_stopped_accuracy"] == private
 
 
+def test_a_shift_of_the_logit_finds_more_of_the_class_and_calls_more_by_its_name():
+    rng = np.random.default_rng(8)
+    split, logits = Split(np.zeros((400, 1, 1, 1), np.uint8), rng.integers(0, 7, 400)), rng.normal(0, 2, (400, 7))
+    none, some, always = (evaluation.shifted(split, logits, weight) for weight in (1.0, 10.0, 1e9))
+    assert none["shifted"] == metrics.accuracy(split.y, logits)
+    assert none["shifted_said"] == (logits.argmax(axis=1) == 1).sum()
+    assert none["shifted_said"] < some["shifted_said"] < always["shifted_said"] == 400
+    assert none["shifted_found"] < some["shifted_found"] < always["shifted_found"] == (split.y == 1).sum()
+    assert always["shifted"] == (split.y == 1).mean()
+    by_hand = logits.copy()
+    by_hand[:, 1] += np.log(10)
+    assert some["shifted"] == metrics.accuracy(split.y, by_hand)
+
+
 def test_leaked_pictures_are_left_out_of_the_clean_score(judged):
     found, logits, measured = judged
     assert measured["private_leaked_pictures"] == found.leaked["private"].sum() == 1

@@ -97,6 +97,7 @@ def judged(model: keras.Model, logits: dict[str, np.ndarray], found: ladder.Pict
     G in mean_3, vote_3, mean_5, vote_5 (last snapshots), mirror (with the mirror image), ten_views. ``S_ties_5``: share of
     pictures whose vote is tied. ``S_calibration_error``, ``S_loss``, and both ``_cooled`` with the ``temperature`` fitted on
     public. ``S_bin_K_count`` (``_confidence``, ``_accuracy``): the reliability table. ``S_is_I_said_J``: confusion.
+    ``S_shifted``, ``S_shifted_found``, ``S_shifted_said``: what :func:`shifted` measures.
     ``S_stopped_accuracy``, ``S_stopped_loss``: at the measurement where public's accuracy is highest, or its loss lowest.
     """
     measured: dict[str, float] = {}
@@ -122,9 +123,24 @@ def judged(model: keras.Model, logits: dict[str, np.ndarray], found: ladder.Pict
             "loss_cooled": cross_entropy(split.y, softmax(last, temperature)),
             "stopped_accuracy": metrics.accuracy(split.y, logits[name][int(np.argmax(curve))]),
             "stopped_loss": metrics.accuracy(split.y, logits[name][int(np.argmin(losses))]),
+            **shifted(split, last),
         }
         measured |= {f"{name}_{key}": float(value) for key, value in own.items()}
     return measured
+
+
+def shifted(split: Split, logits: np.ndarray, weight: float = 10.0) -> dict[str, float]:
+    """What adding log ``weight`` to the logit of disgust does, after training: ``shifted``, accuracy; ``shifted_found`` and
+    ``shifted_said``, how many pictures of disgust are found, and how many answers say disgust. logits ``(N, 7)``.
+    """
+    disgust = CLASSES.index("disgust")
+    answers = (logits + np.log(weight) * np.eye(len(CLASSES))[disgust]).argmax(axis=1)
+    said = answers == disgust
+    return {
+        "shifted": (answers == split.y).mean(),
+        "shifted_found": (said & (split.y == disgust)).sum(),
+        "shifted_said": said.sum(),
+    }
 
 
 def _budget(size: Size) -> ladder.Budget:
