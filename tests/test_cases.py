@@ -66,6 +66,19 @@ DOCUMENTED_EXPRESSIONS = {
     "fer-batch-wide-augmentation",
     "fer-rotation-units",
     "fer-augment-at-eval",
+    "fer-eval-oom",
+    "fer-one-batch-accuracy",
+    "fer-leaked-test-images",
+    "fer-split-shift-myth",
+    "fer-lr-decayed-to-nothing",
+    "fer-ema-order",
+    "fer-ema-half",
+    "fer-ema-not-restored",
+    "fer-weights-no-op",
+    "fer-log-of-logits",
+    "fer-softmax-twice",
+    "fer-log-zero",
+    "fer-clip-kills-gradient",
 }
 
 

@@ -29,6 +29,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
@@ -41,6 +43,7 @@ NAMES = (
     "expressions_bn",
     "ladder",
     "expressions_augmentation",
+    "expressions_evaluation",
 )
 
 
@@ -96,6 +99,18 @@ def values(result: dict[str, Any], row: str, value: str) -> list[float]:
     if not found:
         raise KeyError(f"row {row!r} is not in the result of {result['experiment']!r}")
     return found
+
+
+def curve(measured: dict[str, float], value: str) -> tuple[np.ndarray, np.ndarray]:
+    """What was measured on the way, ``VALUE_STEP`` in one row's numbers: steps, rising, and values, both ``(M,)``.
+
+    Raises KeyError when there is none of it.
+    """
+    named = {key.removeprefix(f"{value}_"): number for key, number in measured.items() if key.startswith(f"{value}_")}
+    steps = sorted(int(step) for step in named if step.isdigit())
+    if not steps:
+        raise KeyError(f"found no {value}_STEP among {len(measured)} numbers")
+    return np.array(steps), np.array([named[str(step)] for step in steps])
 
 
 def ranges(result: dict[str, Any], row: str, value: str, form: str = "{:.3g}") -> str:

@@ -89,8 +89,7 @@ def _number(measured: dict[str, float], value: str) -> float:
 
 def still_rising(measured: dict[str, float], curve: str = "public") -> bool:
     """Whether a curve (``public``, ``train_mode``) rose by ``RISING`` from the last but one quarter of a run to the last."""
-    found = (key.removeprefix(f"{curve}_") for key in measured)
-    numbers = np.array([measured[f"{curve}_{step}"] for step in sorted(int(each) for each in found if each.isdigit())])
+    _, numbers = experiments.curve(measured, curve)
     quarter = max(1, len(numbers) // 4)
     return len(numbers) < 2 or bool(numbers[-quarter:].mean() - numbers[-2 * quarter : -quarter].mean() > RISING)
 

@@ -16,6 +16,7 @@ from course_utils.plotting.gradients import gradient_history
 from course_utils.plotting.grids import outcome_grid
 from course_utils.plotting.hands import depth_image, joint_bars, skeleton, success_curves
 from course_utils.plotting.images import image_row, kernel_grid, stretch
+from course_utils.plotting.judgement import confusion_matrix, reliability_diagram
 from course_utils.plotting.ladder import ladder
 from course_utils.plotting.lines import curve, intervals, layer_bars
 from course_utils.plotting.networks import layer_chain
@@ -27,6 +28,7 @@ __all__ = [
     "GOOD",
     "NEUTRAL",
     "axes",
+    "confusion_matrix",
     "cumulative_error_curves",
     "curve",
     "depth_image",
@@ -44,6 +46,7 @@ __all__ = [
     "outcome_grid",
     "pair",
     "patch_sheet",
+    "reliability_diagram",
     "shape_modes",
     "skeleton",
     "start_shapes",

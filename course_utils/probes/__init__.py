@@ -6,6 +6,9 @@
 ``watching``  what the gradients are in the training steps themselves
 ``fields``    what a unit sees of the input: its receptive field by arithmetic, and by gradient
 ``averages``  moving averages followed beside a training run, and a model that answers with them
+``ensembles`` several answers to the same pictures made one, by mean or by vote
+``confidence`` how sure against how right: reliability, calibration error, temperature
+``views``     several views of the same picture, for test-time augmentation
 ``device``    whether this device computes a training step right
 
 First written out by hand in lesson 11_digits_frozen_filters.

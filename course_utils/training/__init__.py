@@ -3,5 +3,6 @@
 from course_utils.training.batches import shuffled_batches
 from course_utils.training.live import LiveCurve
 from course_utils.training.order import orders_dealt_by_fit
+from course_utils.training.schedules import Floored
 
-__all__ = ["LiveCurve", "orders_dealt_by_fit", "shuffled_batches"]
+__all__ = ["Floored", "LiveCurve", "orders_dealt_by_fit", "shuffled_batches"]

@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import digits, expressions, faces, hands, ladder
+from course_utils.cli.pages import digits, evaluation, expressions, faces, hands, ladder
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -45,8 +45,12 @@ BLOCKS = {
     "batch-norm": expressions.batch_norm,
     "ladder": ladder.table,
     "ladder-verdicts": ladder.verdicts,
+    "splits": evaluation.splits,
+    "rare-class": evaluation.rare,
 }
-DRAWINGS = digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS
+DRAWINGS = (
+    digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS | evaluation.DRAWINGS
+)
 
 
 def with_fresh_blocks(text: str) -> str:
