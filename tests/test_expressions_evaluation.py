@@ -9,9 +9,10 @@ from sklearn.metrics import confusion_matrix
 
 from course_utils import metrics, runtime
 from course_utils.datasets import Split
+from course_utils.experiments import evaluation_readings as readings
 from course_utils.experiments import expressions_evaluation as evaluation
 from course_utils.experiments import ladder
-from course_utils.probes.confidence import softmax
+from course_utils.probes.confidence import reliability, softmax
 from course_utils.probes.ensembles import by_mean
 from course_utils.runtime import REDUCED
 
@@ -115,6 +116,22 @@ def test_confusion_agrees_with_scikit_learn_and_with_the_accuracy(judged):
         expected = confusion_matrix(split.y, logits[name][-1].argmax(axis=1), labels=range(7))
         np.testing.assert_array_equal(counts, expected)
         assert np.trace(counts) / 20 == pytest.approx(measured[f"{name}_last"])
+
+
+def test_the_readings_put_the_flat_numbers_together_again(judged):
+    found, logits, measured = judged
+    both = [confusion_matrix(s.y, logits[name][-1].argmax(axis=1), labels=range(7)) for name, s in found.tests.items()]
+    np.testing.assert_array_equal(readings.confusion(measured), sum(both))
+    np.testing.assert_array_equal(readings.confusion(measured, "private"), both[1])
+    split = found.tests["private"]
+    expected = reliability(split.y, softmax(logits["private"][-1]))
+    for one, other in zip(readings.bins(measured, "private"), expected, strict=True):
+        assert one[2:] == pytest.approx(other[2:])
+
+
+def test_rows_are_gathered_in_the_order_of_their_seeds():
+    rows = [{"row": r, "seed": s, "measured": {"n": s}} for r, s in (("b", 2), ("a", 1), ("b", 0))]
+    assert readings.by_row({"rows": rows}) == {"b": [{"n": 0}, {"n": 2}], "a": [{"n": 1}]}
 
 
 def test_the_interval_of_a_gain_holds_the_gain(judged):

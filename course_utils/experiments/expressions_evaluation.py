@@ -96,7 +96,8 @@ def judged(model: keras.Model, logits: dict[str, np.ndarray], found: ladder.Pict
     of random batches of 256 lie. ``S_G`` with ``S_G_low``, ``S_G_high``, the 95 % interval of the gain over the last snapshot, for
     G in mean_3, vote_3, mean_5, vote_5 (last snapshots), mirror (with the mirror image), ten_views. ``S_ties_5``: share of
     pictures whose vote is tied. ``S_calibration_error``, ``S_loss``, and both ``_cooled`` with the ``temperature`` fitted on
-    public. ``S_bin_K_count`` (``_confidence``, ``_accuracy``): the reliability table. ``S_is_I_said_J``: confusion.
+    public. ``S_bin_K_count`` (``_confidence``, ``_accuracy``): the reliability table, K counting bins with
+    pictures. ``S_is_I_said_J``: confusion. ``evaluation_readings`` puts both together again.
     ``S_shifted``, ``S_shifted_found``, ``S_shifted_said``: what :func:`shifted` measures.
     ``S_stopped_accuracy``, ``S_stopped_loss``: at the measurement where public's accuracy is highest, or its loss lowest.
     """

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
-import numpy as np
 
 from course_utils import experiments, plotting
 from course_utils.cli.pages.common import made_by, mean_and_range
 from course_utils.datasets.expressions import CLASSES
 from course_utils.experiments import expressions_evaluation as evaluation
+from course_utils.experiments.evaluation_readings import SPLITS, by_row, confusion
 
-SPLITS = {"public": "PublicTest", "private": "PrivateTest"}
 GAINS = {
     "mirror": "with its mirror image",
     "ten_views": "ten views",
@@ -23,10 +20,6 @@ GAINS = {
 }
 
 
-def _runs(result: dict[str, Any], row: str) -> list[dict[str, float]]:
-    return [r["measured"] for r in sorted(result["rows"], key=lambda r: r["seed"]) if r["row"] == row]
-
-
 def _percent(numbers: list[float]) -> str:
     return mean_and_range([100 * number for number in numbers], "{:.1f}")
 
@@ -34,17 +27,18 @@ def _percent(numbers: list[float]) -> str:
 def splits() -> str:
     """Markdown table: can a network tell the splits apart, and what does a random re-split change?"""
     result = experiments.load_result("expressions_evaluation")
+    runs = by_row(result)
     lines = ["| asked | answer |", "|---|---|"]
-    for row in dict.fromkeys(r["row"] for r in result["rows"] if r["row"].startswith("tell ")):
-        for one in _runs(result, row):
+    for row in (row for row in runs if row.startswith("tell ")):
+        for one in runs[row]:
             found = f"AUC {one['auc']:.3f} ({one['auc_low']:.3f} – {one['auc_high']:.3f})"
             lines.append(f"| {row}, {one['pictures']:.0f} pictures without copies | {found} |")
     for row in ("documented split", "random re-split"):
         for split, name in SPLITS.items():
             for key, which in (("last", ""), ("clean", " without leaked pictures")):
-                right = _percent([one[f"{split}_{key}"] for one in _runs(result, row)])
+                right = _percent([one[f"{split}_{key}"] for one in runs[row]])
                 lines.append(f"| {row}: % of {name} right{which} | {right} |")
-    first = _runs(result, "documented split")[0]
+    first = runs["documented split"][0]
     about = (
         f"FER2013, documented network with batch norm, {first['steps']:.0f} steps of {first['batch']:.0f}; AUC with its "
         "95 % interval, one line a seed; accuracies as mean (smallest – largest) over seeds"
@@ -85,13 +79,6 @@ def _found(measured: dict[str, float], number: int) -> tuple[int, int]:
     return counts[number, number], counts[:, number].sum()
 
 
-def confusion(measured: dict[str, float], splits: tuple[str, ...] = tuple(SPLITS)) -> np.ndarray:
-    """Counts ``(7, 7)`` of one row, true class by answer, summed over the splits."""
-    many = range(len(CLASSES))
-    counts = [[sum(measured[f"{split}_is_{i}_said_{j}"] for split in splits) for j in many] for i in many]
-    return np.array(counts, dtype=int)
-
-
 def draw() -> plt.Figure:
     """What several views and several snapshots gain over one, on PrivateTest, with paired intervals."""
     result = experiments.load_result("expressions_evaluation")
@@ -101,7 +88,7 @@ def draw() -> plt.Figure:
         "rate falls to 0, 6 passes, flips": "documented split",
     }
     for ax, (title, row) in zip(axs, shown.items(), strict=True):
-        one = _runs(result, row)[0]
+        one = by_row(result)[row][0]
         last = one["private_last"]
         plotting.intervals(
             {
