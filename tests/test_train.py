@@ -95,7 +95,7 @@ def test_the_documented_rate_falls_by_a_hundredth_and_not_below_the_floor():
 def test_the_cosine_rate_ends_each_cycle_at_nothing():
     recipe = replace(recipes.BEYOND, epochs=12, snapshots=3)
     rate = recipes.schedule(recipe, 10)
-    assert [float(rate(step)) for step in (0, 40, 80)] == pytest.approx([0.02] * 3)
+    assert [float(rate(step)) for step in (0, 40, 80)] == pytest.approx([recipe.rate] * 3)
     assert max(float(rate(step)) for step in (39, 79, 119)) < 1e-4
 
 
@@ -103,6 +103,13 @@ def test_the_cosine_rate_ends_each_cycle_at_nothing():
 def test_an_unknown_choice_is_refused_with_the_nearest(change):
     with pytest.raises(SettingsError, match="did you mean"):
         recipes.build(replace(recipes.BEYOND, width=2, units=(4,), **change), REDUCED, 0, 4)
+
+
+def test_a_narrow_network_is_the_recipe_of_the_committed_row():
+    row = expressions_beyond.ROWS[expressions_beyond.QUARTER]
+    assert replace(recipes.narrow(recipes.BEYOND, 16), epochs=30, snapshots=3) == row
+    with pytest.raises(SettingsError, match="goes with beyond"):
+        recipes.narrow(recipes.DOCUMENTED, 16)
 
 
 def test_an_unknown_recipe_is_refused():

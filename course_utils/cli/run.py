@@ -72,10 +72,8 @@ def train(
     from course_utils.training import latest_run_folder, new_run_folder
 
     recipe = recipes.fitted(recipes.get(name), base.size)
-    if width is not None and recipe.network != "vgg":
-        raise SettingsError(f"--width {width}: the recipe {name!r} has no such choice; it goes with beyond")
     if width is not None:
-        recipe = replace(recipe, width=width, units=(16 * width,))
+        recipe = recipes.narrow(recipe, width)
     if base.device.startswith("GPU") and name == "beyond":
         recipe = replace(recipe, precision="mixed_bfloat16")
     if epochs is not None:
