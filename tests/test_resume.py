@@ -179,6 +179,37 @@ def test_the_patience_of_other_callbacks_comes_back(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_rate_that_another_callback_has_lowered_comes_back_lowered(tmp_path):
+    path = tmp_path / "state.npz"
+
+    def run(epochs):
+        plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9)
+        model = network(optimizer=keras.optimizers.SGD(0.1))
+        train(ExactBackup(path, others=[plateau]), epochs=epochs, others=[plateau], model=model)
+        return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+    assert run(2) == pytest.approx(0.05)
+    assert run(3) == pytest.approx(0.025)
+
+
+def test_a_layer_that_tells_nothing_about_itself_can_be_resumed(tmp_path):
+    class Mute(keras.layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return self.factor * x
+
+    def mute():
+        model = keras.Sequential([keras.Input((6,)), Mute(2.0), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    train(ExactBackup(tmp_path / "state.npz"), epochs=1, model=mute())
+    assert ExactBackup(tmp_path / "state.npz").restore(mute()) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "build", "said"),
     [

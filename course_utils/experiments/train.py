@@ -30,7 +30,8 @@ from course_utils.training import ExactBackup, fingerprint, load_weights, save_w
 REPORT = "report.json"
 USE = (
     "To learn how training works. A label says what a stranger thought a face shows, not what a person felt. Not for judging "
-    "anybody: the EU's AI Act (2024/1689, article 5) forbids inferring emotions at work and in schools."
+    "anybody: the EU's AI Act (2024/1689, article 5) forbids inferring emotions at work and in schools, except for medical or safety "
+    "reasons."
 )
 
 

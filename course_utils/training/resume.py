@@ -60,6 +60,7 @@ class ExactBackup(keras.callbacks.Callback):
         super().__init__()
         self.path, self.settings, self.others = Path(path), dict(settings), list(others)
         self.history: list[dict[str, float]] = []
+        self._own: dict[str, Any] | None = None
         self._kept: dict[str, dict] = {}
         self._arrays: dict[str, np.ndarray] = {}
 
@@ -69,10 +70,11 @@ class ExactBackup(keras.callbacks.Callback):
         Raises DataError when the file is damaged, or was saved by a run with other settings, network, optimizer or backend;
         it names the first that differs. The model is then as it was.
         """
+        self._own = self._identity(model)  # as built: another callback may lower the rate later
         if not self.path.exists():
             return 0
         arrays, record = self._read()
-        for what, now in self._identity(model).items():
+        for what, now in self._own.items():
             before = record["identity"].get(what)
             if before != now:
                 raise DataError(f"{self.path}: saved by another run; {_other(what, before, now)}")
@@ -95,6 +97,7 @@ class ExactBackup(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Others start from scratch when ``fit`` begins; only now can they be given what they held."""
+        self._own = self._own or self._identity(self.model)
         for name, callback in _named(self.others).items():
             for key, value in self._kept.get(name, {}).items():
                 setattr(callback, key, value)
@@ -128,7 +131,7 @@ class ExactBackup(keras.callbacks.Callback):
                 if isinstance(value, list) and value and all(isinstance(one, np.ndarray) for one in value):
                     arrays |= {f"other {name} {key} {n:05d}": one for n, one in enumerate(value)}
         record = {
-            "identity": self._identity(self.model),
+            "identity": self._own or self._identity(self.model),
             "python": [python[0], list(python[1]), python[2]],
             "numpy": [numbers[0], *(float(n) if isinstance(n, float) else int(n) for n in numbers[2:])],
             "others": kept,
@@ -144,7 +147,7 @@ class ExactBackup(keras.callbacks.Callback):
             "format": FORMAT,
             "backend": backend_name(),
             "structure": structure(model),
-            "layers": [_without_names(layer.get_config()) for layer in model.layers],
+            "layers": [_configured(layer) for layer in model.layers],
             "optimizer": _without_names(keras.optimizers.serialize(model.optimizer)),
             "loss": _without_names(keras.saving.serialize_keras_object(model.loss)),
             "settings": self.settings,
@@ -188,6 +191,13 @@ def _named(callbacks: Iterable) -> dict[str, keras.callbacks.Callback]:
 
 def _plain(key: str, value: Any) -> bool:
     return not key.startswith("_") and (value is None or isinstance(value, bool | int | float | str))
+
+
+def _configured(layer: keras.Layer) -> Any:
+    try:
+        return _without_names(layer.get_config())
+    except NotImplementedError:  # a layer of one's own that cannot be saved either
+        return type(layer).__name__
 
 
 def _without_names(config: Any) -> Any:
