@@ -212,6 +212,16 @@ def test_a_run_does_not_go_on_with_other_data_or_batch(tmp_path, finished, tiny,
         train(tiny, base, data, tmp_path, resume=True, verbose=0, say=lambda text: None)
 
 
+def test_a_run_in_half_precision_keeps_whole_weights_and_is_judged_alike(tmp_path, tiny, base, data):
+    report = train(replace(tiny, precision="mixed_bfloat16"), base, data, tmp_path, verbose=0, say=lambda text: None)
+    with np.load(tmp_path / "state.npz") as state:
+        assert {state[key].dtype.kind for key in state.files} <= {"f", "i", "u"}
+        assert all(state[key].dtype != np.float16 for key in state.files)
+    assert np.isfinite([one["loss"] for one in report["epochs"]]).all()
+    assert report["settings"]["recipe"]["precision"] == "mixed_bfloat16"
+    assert 0 <= report["results"]["private"]["calibration_error"] <= 1
+
+
 def test_snapshots_must_divide_the_epochs(tmp_path, tiny, base, data):
     with pytest.raises(DataError, match="that the snapshots divide"):
         train(replace(tiny, epochs=3), base, data, tmp_path)
