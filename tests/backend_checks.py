@@ -62,6 +62,15 @@ from test_lrn import (  # noqa: F401 (likewise)
     test_no_gradient_is_spoilt_where_all_is_zero,
     test_the_gradient_is_the_slope_of_the_loop,
 )
+from test_resume import (  # noqa: F401 (exact resume, likewise)
+    killed,
+    test_a_resumed_run_ends_with_the_same_bits,
+    test_a_run_killed_after_its_last_epoch_ends_the_same,
+    test_layers_that_changed_places_are_refused_where_keras_says_nothing,
+    test_python_s_and_numpy_s_generators_come_back,
+    test_weights_come_back_moving_statistics_too,
+    whole,
+)
 from test_watching import (  # noqa: F401 (likewise)
     batch,
     test_a_frozen_layer_is_not_listed,

@@ -79,6 +79,13 @@ DOCUMENTED_EXPRESSIONS = {
     "fer-softmax-twice",
     "fer-log-zero",
     "fer-clip-kills-gradient",
+    "fer-center-crop-web-photo",
+    "fer-restore-by-position",
+    "fer-notebook-redefine",
+    "fer-resume-schedule",
+    "fer-tensorboard-stale-logs",
+    "fer-two-gpus-one-works",
+    "fer-train-and-test-same-gpu",
 }
 
 

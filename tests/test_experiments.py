@@ -519,6 +519,7 @@ NOT_MEASURED = {
         "rate 0.0005, keep 1",
     },
     "ladder": set(ladder.rows(runtime.FULL)) - {"plain", "more dropout", "+ flip", "+ rotation"},
+    "expressions_beyond": {"beyond", "documented"},
 }
 #: Rows that a committed result has for its first seeds only, and for how many; pages and lessons say for which.
 FEWER_SEEDS = {

@@ -14,6 +14,9 @@ AUGMENTATION = "45_expressions_augmentation"
 SCHEDULE = "46_expressions_schedule_and_ema"
 IMBALANCE = "47_expressions_imbalance_and_nan"
 EVALUATION = "48_expressions_evaluation"
+SAVING = "49_expressions_save_and_resume"
+PREDICTION = "50_expressions_look_and_predict"
+BEYOND = "51_beyond"
 
 CASES = (
     Case(
@@ -668,6 +671,147 @@ CASES = (
                 "gradient of an output of 100 whose target is 10, squared error",
                 broken=("<=", 0.01),
                 fixed=(">=", 60.0),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-center-crop-web-photo",
+        part="expressions",
+        lesson=PREDICTION,
+        title="The middle of an upright photograph is not the face",
+        symptom="A laughing man is 'sad' in a picture of all of him, and 'happy' once it is cut to the head by hand",
+        cause="the square of the shorter side from the middle shows clothes and the lowest part of the face; the network has no answer for 'no face'",
+        fix="a face detector in front, and its box adjusted to how the training pictures were cropped",
+        source=f"{WRITE_UP}: long-side centre crop, resize, grey; 'unless a face detector is added'",
+        kind="statistical",
+        bars=(
+            Bar(
+                "lost",
+                "share answered wrongly in the photograph, of the faces answered rightly alone",
+                broken=(">=", 0.4),
+                fixed=("<=", 0.35),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-restore-by-position",
+        part="expressions",
+        lesson=SAVING,
+        title="Two layers of one shape changed places; the weights are restored by position",
+        symptom="The file loads without an error, and the network answers otherwise than the one that was saved",
+        cause="a .weights.h5 file keeps class and number of a layer, not its name; only shapes are compared",
+        fix="keep the whole .keras file, or the list of names with the weights (training.save_weights); compare answers",
+        source=f"{WRITE_UP}: lhs shape [64] rhs shape [], for unnamed variables that were numbered anew",
+        kind="statistical",
+        bars=(
+            Bar(
+                "changed",
+                "share of the test answers that saving and loading changes",
+                broken=(">=", 0.15),
+                fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-notebook-redefine",
+        part="expressions",
+        lesson=SAVING,
+        title="A cell run again makes a second model of the first one's layers",
+        symptom="The second experiment is good before its first step; or names count on (conv2d_1) and an optimizer is refused",
+        cause="a model wraps layers as they are, trained; names and optimizers belong to the objects made before",
+        fix="one function that builds everything, after clear_session() and set_random_seed(); accuracy before the first step",
+        source=f"{WRITE_UP}, on IPython: a network defined once too often renames every variable",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "inherited",
+                "share of the weights that start where the first experiment ended (of those that it changed)",
+                broken=(">=", 0.75),
+                fixed=("<=", 0.01),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-resume-schedule",
+        part="expressions",
+        lesson=SAVING,
+        title="Loaded, then compiled: the schedule starts again",
+        symptom="After a restart the learning rate jumps back to its first value; nothing but a warning, or not even that",
+        cause="the step counter belongs to the optimizer: compiled after loading, or not built before it, it begins at 0",
+        fix="resume from the whole .keras file or a backup of all variables; log the rate and see that it continues",
+        source=f"{WRITE_UP} and {CODE}, which restore the step for the decay of the rate",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "jump",
+                "rate at the first resumed step ÷ that of the uninterrupted run, less 1",
+                broken=(">=", 2.0),
+                fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-tensorboard-stale-logs",
+        part="expressions",
+        lesson=SAVING,
+        title="Two runs write their curves into one folder",
+        symptom="The curve runs back to its beginning, and of the first run's later points a watching reader shows none",
+        cause="all event files of a folder are one curve; a reader that has gone on to the next file does not come back",
+        fix="one new folder for each run (training.new_run_folder); never delete one that a writer has open",
+        source=f"{WRITE_UP}: a folder deleted and made anew, and curves that are not whole",
+        kind="deterministic",
+        bars=(
+            Bar(
+                "doubled",
+                "points at steps that have a point already, as a share of the later run's points",
+                broken=(">=", 0.75),
+                fixed=("<=", 0.001),
+            ),
+            Bar(
+                "unseen",
+                "share of the written points that a reader watching all the time does not have",
+                broken=(">=", 0.3),
+                fixed=("<=", 0.001),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-two-gpus-one-works",
+        part="expressions",
+        lesson=BEYOND,
+        title="A second GPU is there, and one of the two works",
+        symptom="The second card idles, and a step takes as long as before; nothing fails",
+        cause="a program uses the devices that it splits its work over, and nothing splits the batch unasked",
+        fix="tf.distribute.MirroredStrategy (JAX: keras.distribution.DataParallel), with synchronised batch norm; count pictures",
+        source=f"{WRITE_UP}, after a second GPU was bought",
+        kind="environment",
+        backends=("tensorflow",),
+        bars=(
+            Bar(
+                "share",
+                "share of a step's pictures that the less busy of two devices computes",
+                broken=("<=", 0.1),
+                fixed=(">=", 0.35),
+            ),
+        ),
+    ),
+    Case(
+        id="fer-train-and-test-same-gpu",
+        part="expressions",
+        lesson=BEYOND,
+        title="A second program tests on the card on which the first one trains",
+        symptom="Out of memory in the second program, or in both, as soon as a test starts beside the training",
+        cause="a training step and a test of 3 589 pictures at once want more than 3 GB; TensorFlow takes all of a card unasked",
+        fix="CUDA_DEVICE_ORDER=PCI_BUS_ID and CUDA_VISIBLE_DEVICES=-1 before the second program starts, or test in batches",
+        source=f"{WRITE_UP}: a 3 GB card, on which a batch of 256 fits and 512 does not",
+        kind="environment",
+        backends=("tensorflow",),
+        bars=(
+            Bar(
+                "wanted",
+                "GB wanted at once of a card of 3 GB, of which libraries keep some hundred MB",
+                broken=(">=", 2.5),
+                fixed=("<=", 2.0),
             ),
         ),
     ),

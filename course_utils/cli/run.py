@@ -1,37 +1,105 @@
-"""``course run``: named long experiments."""
+"""``course run``: named long experiments, and the overnight run."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from course_utils import experiments, runtime
-from course_utils.runtime import SettingsError
+from course_utils.runtime import DataError, SettingsError
+
+TRAIN = "train"
 
 
 def run(
-    name: str = typer.Argument(help="Name of the experiment, such as digits."),
+    name: str = typer.Argument(help="Name of the experiment, such as digits; or train, for one overnight run."),
     size: str = typer.Option(None, help="reduced or full; default: COURSE_SIZE."),
     seeds: int = typer.Option(3, min=1, help="How many seeds."),
-    seed_base: int = typer.Option(0, min=0, help="First seed."),
+    seed_base: int = typer.Option(0, min=0, help="First seed; of train: its seed."),
     rows: str = typer.Option("", help="Only these rows, separated by semicolons."),
     resume: bool = typer.Option(
-        True,
+        None,
         "--resume/--afresh",
-        help="Keep finished rows of the same code and set-up (default), or measure those asked for anew.",
+        help="Keep finished rows of the same code and set-up (default), or measure those asked for anew. With train: "
+        "go on with the latest run of the recipe, or begin a new one (default).",
     ),
     out: Path = typer.Option(
         None,
-        help="Where to write; default: results/NAME.json; other sizes than the committed one carry theirs in the name.",
+        help="Where to write; default: results/NAME.json; other sizes than the committed one carry theirs in the name. "
+        "With train: the folder that holds one folder a run; default: runs/.",
+    ),
+    recipe: str = typer.Option(None, help="With train: documented or beyond."),
+    epochs: int = typer.Option(None, min=1, help="With train: passes through the pictures; default: the recipe's."),
+    width: int = typer.Option(
+        None, min=1, help="With train --recipe beyond: filters of the first block; 16 suits a CPU."
     ),
 ) -> None:
     """Run a named experiment; finished rows are saved at once, so a killed run goes on when the command is given again."""
-    experiments.must_know(name)
     if seed_base + seeds > 2**31:
         raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
+    if name == TRAIN:
+        if recipe is None or rows or seeds != 3:
+            raise SettingsError(
+                "course run train: expected --recipe documented or --recipe beyond, and no --rows or --seeds"
+            )
+        return train(recipe, size, seed_base, bool(resume), out, epochs, width)
+    for option, value in (("--recipe", recipe), ("--epochs", epochs), ("--width", width)):
+        if value is not None:
+            raise SettingsError(f"{option} goes with 'course run train', not with {name!r}")
+    experiments.must_know(name)
     if size:
         runtime.choose_size(size)
     only = [row.strip() for row in rows.split(";") if row.strip()]
-    path = experiments.run(name, seeds=range(seed_base, seed_base + seeds), only=only, out=out, resume=resume)
+    path = experiments.run(
+        name, seeds=range(seed_base, seed_base + seeds), only=only, out=out, resume=resume is not False
+    )
     print(path)
+
+
+def train(
+    name: str, size: str | None, seed: int, resume: bool, out: Path | None, epochs: int | None, width: int | None
+) -> None:
+    """One run of a recipe, with a progress bar, in a folder of its own; prints where its report lies."""
+    if size:
+        runtime.choose_size(size)
+    base = replace(runtime.start(quiet=True), seed=seed)  # before Keras is loaded below
+    from course_utils.datasets import expressions
+    from course_utils.experiments import recipes
+    from course_utils.experiments.train import REPORT
+    from course_utils.experiments.train import train as train_recipe
+    from course_utils.training import latest_run_folder, new_run_folder
+
+    recipe = recipes.fitted(recipes.get(name), base.size)
+    if width is not None:
+        recipe = recipes.narrow(recipe, width)
+    if base.device.startswith("GPU") and name == "beyond":
+        recipe = replace(recipe, precision="mixed_bfloat16")
+    if epochs is not None:
+        snapshots = next(n for n in range(min(recipe.snapshots, epochs), 0, -1) if epochs % n == 0)
+        recipe = replace(recipe, epochs=epochs, snapshots=snapshots)
+    root = out or runtime.repo_root() / "runs"
+    data = expressions.load(base.size)
+    label = f"{name}-seed{seed}"
+    folder = latest_run_folder(root, label) if resume else new_run_folder(root, label)
+    if folder is None:
+        raise DataError(f"{root}: no run of {label} to go on with; give the command without --resume")
+    print(base, f"folder   {folder}", sep="\n")
+    command = f"course run train --recipe {name} --size {base.size.name} --seed-base {seed}"
+    command += f" --epochs {epochs}" * (epochs is not None) + f" --width {width}" * (width is not None)
+    report = train_recipe(recipe, base, data, folder, resume=resume, command=command)
+    for split, found in report["results"].items():
+        shares = ", ".join(
+            f"{what} {100 * found[key]:.1f} %"
+            for what, key in (
+                ("", "accuracy"),
+                ("without leaked pictures", "clean"),
+                ("ten views", "ten_views"),
+                (f"{found['snapshots_kept']} snapshots", "snapshots"),
+                ("both", "snapshots_ten_views"),
+            )
+            if key in found
+        )
+        print(f"{split:8}{shares}")
+    print(folder / REPORT)

@@ -44,6 +44,7 @@ NAMES = (
     "ladder",
     "expressions_augmentation",
     "expressions_evaluation",
+    "expressions_beyond",
 )
 
 

@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import digits, evaluation, expressions, faces, hands, ladder
+from course_utils.cli.pages import beyond, digits, evaluation, expressions, faces, hands, ladder
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -47,6 +47,7 @@ BLOCKS = {
     "ladder-verdicts": ladder.verdicts,
     "splits": evaluation.splits,
     "rare-class": evaluation.rare,
+    "beyond": beyond.table,
 }
 DRAWINGS = (
     digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS | evaluation.DRAWINGS
