@@ -40,8 +40,8 @@ clean: ## remove caches; environments, data/ and your lessons in lab/ stay
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache build
 	find course_utils tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-$(VENV)/.installed: EXTRAS := lab,test,jax
-.venv-gpu/.installed: EXTRAS := lab,test,gpu,jax
+$(VENV)/.installed: EXTRAS := lab,test,jax,classroom
+.venv-gpu/.installed: EXTRAS := lab,test,gpu,jax,classroom
 $(VENV)/.installed .venv-gpu/.installed: pyproject.toml constraints.txt
 	@test -x $(@D)/bin/pip || $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)

@@ -8,7 +8,7 @@ import warnings
 import typer
 
 from course_utils import __version__
-from course_utils.cli import bench, cases, check, data, lab, run
+from course_utils.cli import bench, cases, check, classroom, data, lab, run
 from course_utils.runtime import CourseError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(cases.app, name="cases")
 app.command("run")(run.run)
 app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
 app.command("bench")(bench.bench)
+app.add_typer(classroom.app, name="class")
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,151 @@
+"""What a student handed in, brought into the form that was handed out: right name, all graded cells there, no outputs.
+
+The student's files are only read. A file that is no notebook at all is replaced by the untouched release, so that it has
+a grade (0), a reason and a feedback page like every other.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+MOST_BYTES = 100_000_000
+#: Key of a notebook's metadata under which the course keeps what it noticed.
+KEY = "why_wont_it_learn"
+
+
+@dataclass
+class Staged:
+    """A notebook to grade. notes: what was put right, for student and teacher; not_run: why nothing of it can be run, or None."""
+
+    notebook: nbformat.NotebookNode
+    notes: list[str] = field(default_factory=list)
+    not_run: str | None = None
+
+
+class _Unusable(Exception):
+    """Why a submission cannot be run; one line."""
+
+
+def stage(submission: Path, released: Path) -> Staged:
+    """Read one submission. submission: the student's folder; released: the notebook that was handed out."""
+    template = nbformat.read(released, as_version=4)
+    try:
+        path, notes = _find(submission, released.name, template)
+        notebook = _read(path)
+    except _Unusable as reason:
+        staged = Staged(copy.deepcopy(template), [], str(reason))
+    else:
+        notebook.cells, repaired = _repair(notebook.cells, template.cells)
+        staged = Staged(notebook, notes + repaired)
+    for cell in staged.notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    staged.notebook.metadata = nbformat.from_dict(
+        {**template.metadata, KEY: {"notes": staged.notes, "not_run": staged.not_run}}
+    )
+    staged.notebook.nbformat_minor = max(5, staged.notebook.nbformat_minor)
+    return staged
+
+
+def _find(submission: Path, name: str, template: nbformat.NotebookNode) -> tuple[Path, list[str]]:
+    """The notebook in a folder: the one of the right name, else the only one that is this assignment."""
+    files = sorted(path for path in submission.iterdir() if path.is_file() and not path.name.startswith("."))
+    for path in files:
+        if path.is_symlink():
+            raise _Unusable(f"{path.name} is a link to another file; expected the notebook itself")
+    if submission / name in files:
+        return submission / name, []
+    notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
+    ours = [path for path in notebooks if _is_this_assignment(path, template)] if len(notebooks) > 1 else notebooks
+    if len(ours) == 1:
+        return ours[0], [f"the file was renamed: found {ours[0].name}, expected {name}"]
+    found = ", ".join(path.name for path in files[:5]) or "an empty folder"
+    raise _Unusable(f"no notebook to grade: found {found}, expected {name}")
+
+
+def _is_this_assignment(path: Path, template: nbformat.NotebookNode) -> bool:
+    try:
+        theirs = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in _read(path).cells}
+    except _Unusable:
+        return False
+    return bool(theirs & set(_graded(template.cells)))
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise _Unusable(f"{path.name} has {size / 1e6:.0f} MB, more than the {MOST_BYTES / 1e6:.0f} MB that are read")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _Unusable(f"{path.name}: byte {error.start} is no UTF-8 text; expected a notebook") from error
+    except json.JSONDecodeError as error:
+        raise _Unusable(
+            f"{path.name} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
+    except RecursionError as error:
+        raise _Unusable(f"{path.name} is nested too deeply to be a notebook") from error
+    try:
+        for cell in content.get("cells", ()):
+            cell.update({"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {})
+        notebook = nbformat.reads(json.dumps(content), as_version=4)
+        if notebook.nbformat_minor < 5:
+            notebook.nbformat_minor = 5
+            for number, cell in enumerate(notebook.cells):
+                cell.setdefault("id", f"cell-{number}")
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises whatever a misshapen file leads it to
+        reason = " ".join(str(error).split())[:150]
+        raise _Unusable(f"{path.name} is JSON, but not a notebook ({type(error).__name__}: {reason})") from error
+    return notebook
+
+
+def _graded(cells: list) -> dict[str, nbformat.NotebookNode]:
+    """Cells that nbgrader knows, by their grade id, in order."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id")
+    }
+
+
+def _repair(cells: list, template: list) -> tuple[list, list[str]]:
+    """The student's cells with nbgrader's metadata as handed out, and every graded or locked cell that was deleted put back."""
+    notes, known, result, seen = [], _graded(template), [], set()
+    by_id = {cell.id: name for name, cell in known.items()}
+    for cell in cells:
+        told = cell.metadata.pop("nbgrader", None)
+        name = told.get("grade_id") if isinstance(told, dict) and told.get("grade_id") in known else by_id.get(cell.id)
+        if name in seen:
+            notes.append(f"cell {name!r} was there twice; the first one counts")
+        elif name is not None:
+            seen.add(name)
+            ours = known[name]
+            if ours.metadata.nbgrader.locked and (cell.source, cell.cell_type) != (ours.source, ours.cell_type):
+                notes.append(f"cell {name!r} was changed; the one handed out was used")
+                cell = copy.deepcopy(ours)
+            elif cell.cell_type != ours.cell_type:
+                notes.append(f"cell {name!r} was a {cell.cell_type} cell; it was made a {ours.cell_type} cell again")
+                cell = nbformat.from_dict({**ours, "source": cell.source})
+            cell.metadata["nbgrader"] = copy.deepcopy(ours.metadata.nbgrader)
+        result.append(cell)
+    for number, (name, ours) in enumerate(known.items()):
+        if name in seen:
+            continue
+        before = list(known)[:number]
+        place = 1 + max((place for place, cell in enumerate(result) if _name(cell) in before), default=-1)
+        result.insert(place, copy.deepcopy(ours))
+        notes.append(f"cell {name!r} was deleted; it was put back as handed out")
+    ids = set()
+    for number, cell in enumerate(result):
+        if cell.id in ids:
+            cell.id = f"again-{number}"
+        ids.add(cell.id)
+    return result, notes
+
+
+def _name(cell: nbformat.NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
