@@ -24,8 +24,8 @@ c = get_config()
 configure(c)
 
 # c.CourseDirectory.course_id = "vision_2027"
-# c.IsolatedExecute.cell_seconds = 60     # one cell
-# c.IsolatedExecute.seconds = 300         # a whole submission, wall time
+# c.IsolatedExecute.cell_seconds = 60     # one cell, processor time
+# c.IsolatedExecute.seconds = 300         # a whole submission, processor time
 # c.IsolatedExecute.memory_gb = 4.0
 # c.IsolatedExecute.settings = {"COURSE_SIZE": "reduced", "KERAS_BACKEND": "tensorflow"}
 # c.LateSubmissionPlugin.penalty_method = "zero"   # a late submission gets 0; "none": no penalty

@@ -9,14 +9,19 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+
+from course_utils.classroom.sandbox import PATIENCE, POLL_SECONDS, TOO_LONG, family, processor_seconds
 
 MOST_FILE_BYTES = 200_000_000
 
@@ -56,16 +61,39 @@ def _limit(memory_gb: float) -> None:
             resource.setrlimit(what, (height, height))
 
 
-def _record_error(cell: nbformat.NotebookNode, cell_index: int, execute_reply: dict) -> None:
-    """An error that reached no output (a time-out) becomes one, so that the cell counts as failed and says why."""
-    reply = execute_reply["content"]
-    if reply["status"] == "error" and not any(output.get("ename") == reply["ename"] for output in cell.outputs):
+class Watch:
+    """Interrupts the kernel when the cell that runs has used up its processor time; again every few seconds until it ends."""
+
+    def __init__(self, kernel: int, cell_seconds: float) -> None:
+        self.kernel, self.cell_seconds = kernel, cell_seconds
+        self.interrupted = False
+        self.start = self.warned = 0.0
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def begin(self) -> None:
+        """A new cell starts."""
+        self.start, self.interrupted = processor_seconds(family(self.kernel)), False
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            spent = processor_seconds(family(self.kernel))
+            again = not self.interrupted or spent > self.warned + 5
+            if spent - self.start > self.cell_seconds and again:
+                self.interrupted, self.warned = True, spent
+                with contextlib.suppress(OSError):
+                    os.kill(self.kernel, signal.SIGINT)
+
+
+def _finish(cell: nbformat.NotebookNode, reply: dict, interrupted: bool, cell_seconds: float) -> None:
+    """An error that reached no output becomes one; an interruption says what it was for."""
+    reason = f"used more than {cell_seconds:g} s of processor time and was interrupted"
+    if interrupted:
+        reply = {"status": "error", "ename": TOO_LONG, "evalue": reason, "traceback": [f"{TOO_LONG}: {reason}"]}
         cell.outputs = [output for output in cell.outputs if output.get("ename") != "KeyboardInterrupt"]
-        cell.outputs.append(
-            nbformat.v4.new_output(
-                "error", ename=reply["ename"], evalue=reply["evalue"], traceback=list(reply["traceback"])
-            )
-        )
+    if reply["status"] == "error" and not any(output.get("ename") == reply["ename"] for output in cell.outputs):
+        error = {name: reply[name] for name in ("ename", "evalue")} | {"traceback": list(reply["traceback"])}
+        cell.outputs.append(nbformat.v4.new_output("error", **error))
 
 
 def main() -> None:
@@ -77,39 +105,41 @@ def main() -> None:
         shutil.copytree(sys.argv[1], "work")
         os.chdir("work")
     notebook = nbformat.from_dict(job["notebook"])
-    too_long = f"ran longer than {limits['cell_seconds']} s and was interrupted"
+    clock = PATIENCE * limits["cell_seconds"]
+    waited = f"ran longer than {clock:g} s and was interrupted"
+    replies: dict[int, dict] = {}
     client = Client(
         notebook,
-        timeout=limits["cell_seconds"],
+        timeout=clock,
         interrupt_on_timeout=True,
-        error_on_timeout={
-            "ename": "CellTimeoutError",
-            "evalue": too_long,
-            "traceback": [f"CellTimeoutError: {too_long}"],
-        },
+        error_on_timeout={"ename": TOO_LONG, "evalue": waited, "traceback": [f"{TOO_LONG}: {waited}"]},
         allow_errors=True,
         kernel_name="python3",
         resources={"metadata": {"path": str(Path.cwd())}},
         extra_arguments=["--IPKernelApp.log_level=ERROR", "--HistoryManager.hist_file=:memory:"],
-        on_cell_executed=_record_error,
+        on_cell_executed=lambda cell, cell_index, execute_reply: replies.update({cell_index: execute_reply["content"]}),
     )
     client.most_output = int(limits["output_mb"] * 1e6)
-    out = sys.stdout
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # the kernel has no hold of our lines
     with client.setup_kernel(**quiet):
+        watch = Watch(client.km.provisioner.pid, limits["cell_seconds"])
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue
             client.printed = 0
+            watch.begin()
             try:
                 client.execute_cell(cell, index)
             except DeadKernelError:
-                out.write(json.dumps({"stopped": f"its kernel died in cell {index + 1}"}) + "\n")
+                _say({"stopped": f"its kernel died in cell {index + 1}"})
                 return
-            out.write(
-                json.dumps({"cell": index, "outputs": cell.outputs, "cut": client.printed > client.most_output}) + "\n"
-            )
-            out.flush()
+            _finish(cell, replies.get(index, {"status": "ok"}), watch.interrupted, limits["cell_seconds"])
+            _say({"cell": index, "outputs": cell.outputs, "cut": client.printed > client.most_output})
+
+
+def _say(line: dict) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ Isolation = Literal["bubblewrap", "process"]
 HOME = "/home/student"
 NOBODY = "65534"
 POLL_SECONDS = 0.1
+PATIENCE = 5
+#: Name of the error of a cell that used up its time.
+TOO_LONG = "CellTimeoutError"
 #: Processes and threads beyond the kernel's own are a bomb, not a solution.
 MOST_PROCESSES = 64
 INSTALL = "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
@@ -35,8 +38,10 @@ INSTALL = "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf insta
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use. cell_seconds: one cell; seconds: all cells (wall time); memory_gb: all its processes;
-    output_mb: what one cell may print, more is cut."""
+    """What one submission may use. cell_seconds: one cell; seconds: all cells; memory_gb: all its processes; output_mb: what
+    one cell may print, more is cut. Seconds are processor time, so that a busy machine costs nobody points; who waits
+    instead of computing is stopped after ``PATIENCE`` times as long on the clock.
+    """
 
     cell_seconds: int = 60
     seconds: int = 300
@@ -190,27 +195,30 @@ def _tail(stream, most: int = 20_000) -> bytes:
 
 def _watch(child: subprocess.Popen, limits: Limits, begin: float) -> tuple[str | None, int]:
     """Wait for the end of a child or of its limits. Returns why it was stopped (None: it ended itself), and its peak memory in bytes."""
-    peak, stopped = 0, None
+    peak, spent, stopped = 0, 0.0, None
     while child.poll() is None and stopped is None:
-        family = _family(child.pid)
-        memory = sum(map(_memory, family))
-        peak = max(peak, memory)
+        processes = family(child.pid)
+        memory = sum(map(_memory, processes))
+        peak, spent = max(peak, memory), max(spent, processor_seconds(processes))
         if memory > limits.memory_gb * 1e9:
             stopped = f"it used more memory than the limit of {limits.memory_gb:g} GB"
-        elif time.monotonic() - begin > limits.seconds:
-            stopped = f"it ran longer than the limit of {limits.seconds} s in all"
-        elif len(family) > MOST_PROCESSES:
+        elif spent > limits.seconds:
+            stopped = f"it used more than {limits.seconds} s of processor time in all"
+        elif time.monotonic() - begin > PATIENCE * limits.seconds:
+            stopped = f"it ran longer than {PATIENCE * limits.seconds} s in all"
+        elif len(processes) > MOST_PROCESSES:
             stopped = f"it started more than {MOST_PROCESSES} processes"
         else:
             time.sleep(POLL_SECONDS)
-    for process in _family(child.pid) if stopped else ():
+    for process in family(child.pid) if stopped else ():
         with contextlib.suppress(psutil.Error):
             process.kill()
     child.wait()
     return stopped, peak
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that it started, as far as they are still there."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -223,6 +231,15 @@ def _memory(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:
         return 0
+
+
+def processor_seconds(processes: list[psutil.Process]) -> float:
+    """Processor time, user and system, that some processes have used."""
+    spent = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            spent += sum(process.cpu_times()[:2])
+    return spent
 
 
 def _read(answer) -> Outcome:

@@ -132,13 +132,14 @@ def _repair(cells: list, template: list) -> tuple[list, list[str]]:
                 cell = nbformat.from_dict({**ours, "source": cell.source})
             cell.metadata["nbgrader"] = copy.deepcopy(ours.metadata.nbgrader)
         result.append(cell)
-    for number, (name, ours) in enumerate(known.items()):
-        if name in seen:
-            continue
-        before = list(known)[:number]
-        place = 1 + max((place for place, cell in enumerate(result) if _name(cell) in before), default=-1)
-        result.insert(place, copy.deepcopy(ours))
-        notes.append(f"cell {name!r} was deleted; it was put back as handed out")
+    before: set[str] = set()  # ids and grade ids of what stands above the cell in question
+    for ours in template:
+        name = _name(ours)
+        if name is not None and name not in seen:
+            above = [place for place, cell in enumerate(result) if {cell.id, _name(cell)} & before]
+            result.insert(1 + max(above, default=-1), copy.deepcopy(ours))
+            notes.append(f"cell {name!r} was deleted; it was put back as handed out")
+        before |= {ours.id, name} - {None}
     ids = set()
     for number, cell in enumerate(result):
         if cell.id in ids:

@@ -105,7 +105,7 @@ def _refuse_inspection(test: Callable) -> None:
         found = None
         if isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES:
             found = node.id
-        elif isinstance(node, ast.Attribute) and node.attr.startswith(("__", "func_", "f_", "gi_")):
+        elif isinstance(node, ast.Attribute) and node.attr.startswith(("_", "func_", "f_", "gi_")):
             found = node.attr
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or "."]

@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 
 from course_utils.classroom import folder as class_folder
-from course_utils.classroom import grading, releasing, reporting
+from course_utils.classroom import grading, rehearsal, releasing, reporting
+from course_utils.runtime import CourseError
 
 app = typer.Typer(help="For teachers: release assignments, grade submissions, report.", no_args_is_help=True)
 FOLDER = typer.Option(None, "--folder", help="The class's folder; default: class/ in the checkout.")
@@ -46,8 +47,8 @@ def grade(
     workers: int = typer.Option(
         2, min=1, help="Submissions that run at once; each wants a core and up to --memory-gb."
     ),
-    cell_seconds: int = typer.Option(None, min=1, help="Seconds one cell may run (default 60)."),
-    seconds: int = typer.Option(None, min=1, help="Seconds a submission may run in all (default 300)."),
+    cell_seconds: int = typer.Option(None, min=1, help="Processor seconds one cell may use (default 60)."),
+    seconds: int = typer.Option(None, min=1, help="Processor seconds a submission may use in all (default 300)."),
     memory_gb: float = typer.Option(None, min=0.5, help="Memory of a submission (default 4)."),
     isolation: str = typer.Option(None, help="auto (bubblewrap, or an error), bubblewrap, or process."),
 ) -> None:
@@ -93,3 +94,35 @@ def report(
     chosen = [class_folder.find(name) for name in assignment or ()]
     for path in reporting.report(_folder(folder), chosen, lms, preliminary):
         print(path)
+
+
+@app.command()
+def rehearse(
+    assignment: str = ASSIGNMENT,
+    folder: Path = typer.Option(..., "--folder", help="A new folder for the made-up class."),
+    kinds: str = typer.Option("all", help="mistakes (one wrong answer each), hostile, or all."),
+    size: int = typer.Option(30, help="At least so many submissions; filled up with right ones."),
+    secret: str = typer.Option(None, help="Any text; draws the hidden values."),
+    workers: int = typer.Option(2, min=1, help="Submissions that run at once."),
+    cell_seconds: int = typer.Option(60, min=1, help="Processor seconds one cell may use."),
+    seconds: int = typer.Option(300, min=1, help="Processor seconds a submission may use in all."),
+    memory_gb: float = typer.Option(4.0, min=0.5, help="Memory of a submission."),
+) -> None:
+    """Try the grading on a made-up class of right, wrong and hostile submissions; exit code 1 when one is not graded as it should be."""
+    if kinds not in ("mistakes", "hostile", "all"):
+        raise CourseError(f"--kinds {kinds}: expected mistakes, hostile or all")
+    folder, name = folder.resolve(), class_folder.find(assignment)
+    if (folder / "submitted").exists():
+        raise CourseError(f"{folder}: a class is there already; name a new folder")
+    releasing.release(folder, name, secret)
+    submissions = rehearsal.batch(folder, name, kinds, size)
+    limits = {"cell_seconds": cell_seconds, "seconds": seconds, "memory_gb": memory_gb}
+    begin = time.monotonic()
+    grades = grading.grade(folder, name, workers=workers, settings=limits, tell=_tell)
+    wrong = rehearsal.judge(submissions, grades)
+    print(f"{len(grades)} submissions in {time.monotonic() - begin:.0f} s, {workers} at once, limits {limits}")
+    for student, reasons in wrong.items():
+        print(f"NOT AS EXPECTED {student}: {'; '.join(reasons)}")
+    if wrong:
+        raise typer.Exit(1)
+    print("each graded as it should be")
