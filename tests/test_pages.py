@@ -13,7 +13,9 @@ README = (repo_root() / "README.md").read_text(encoding="utf-8")
 
 
 def test_tables_are_in_step_with_lessons_and_results():
-    assert pages.with_fresh_blocks(README) == README, "run `make pages`"
+    for page in pages.PAGES:
+        text = (repo_root() / page).read_text(encoding="utf-8")
+        assert pages.with_fresh_blocks(text, page) == text, f"{page}: run `make pages`"
 
 
 def test_missing_marks_are_named():

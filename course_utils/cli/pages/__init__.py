@@ -1,4 +1,4 @@
-"""What README takes from lessons and results: tables and figures. ``make pages`` writes them again.
+"""What README and the teacher's guide take from lessons, assignments and results: tables and figures. ``make pages`` writes them again.
 
 One module a part, with ``table()`` and ``DRAWINGS``. Everything is read from committed files or made within seconds.
 """
@@ -12,7 +12,7 @@ import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import beyond, digits, evaluation, expressions, faces, hands, ladder
+from course_utils.cli.pages import assignments, beyond, digits, evaluation, expressions, faces, hands, ladder
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -54,12 +54,16 @@ DRAWINGS = (
 )
 
 
-def with_fresh_blocks(text: str) -> str:
-    """README with the text between each pair of ``<!-- NAME -->`` and ``<!-- /NAME -->`` written anew."""
-    for name, make in BLOCKS.items():
+#: Page → its blocks.
+PAGES = {"README.md": BLOCKS, assignments.GUIDE: {"assignments": assignments.table}}
+
+
+def with_fresh_blocks(text: str, page: str = "README.md") -> str:
+    """A page with the text between each pair of ``<!-- NAME -->`` and ``<!-- /NAME -->`` written anew."""
+    for name, make in PAGES[page].items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise CourseError(f"README.md: the marks <!-- {name} --> … <!-- /{name} --> are missing")
+            raise CourseError(f"{page}: the marks <!-- {name} --> … <!-- /{name} --> are missing")
         block = make()
         text = pattern.sub(lambda match, block=block: match[1] + block + "\n" + match[2], text)
     return text

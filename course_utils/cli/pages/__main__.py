@@ -5,13 +5,14 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 
 from course_utils import runtime
-from course_utils.cli.pages import DRAWINGS, FIGURES, with_fresh_blocks
+from course_utils.cli.pages import DRAWINGS, FIGURES, PAGES, with_fresh_blocks
 
 
 def main() -> None:
-    """Write README's tables and the figures under results/figures/."""
-    readme = runtime.repo_root() / "README.md"
-    runtime.write_text_atomically(readme, with_fresh_blocks(readme.read_text(encoding="utf-8")))
+    """Write the tables of all pages and the figures under results/figures/."""
+    for page in PAGES:
+        path = runtime.repo_root() / page
+        runtime.write_text_atomically(path, with_fresh_blocks(path.read_text(encoding="utf-8"), page))
     folder = runtime.repo_root() / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in DRAWINGS.items():
