@@ -27,7 +27,6 @@ ASSIGNMENT = "a1_digits"
 PATIENCE = 600  # seconds for any one step, however busy the machine is
 START = "from course_utils.cli.app import main; main()"
 TOKEN = "first-minutes"
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}  # else JupyterLab asks the network, and the student
 
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 PROMPT = f"{PANEL} .jp-CodeCell .jp-InputPrompt"
@@ -67,9 +66,6 @@ def lab(programs, tmp_path_factory):
     """``course lab``, started as a student starts it, with a home folder in which nothing was ever done."""
     place = tmp_path_factory.mktemp("first_minutes")
     settings, runtime = place / "settings", place / "runtime"
-    news = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
-    news.write_text(json.dumps(NO_NEWS), encoding="utf-8")
     (place / "home").mkdir()
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("COURSE_", "JUPYTER", "IPY"))
@@ -271,7 +267,7 @@ def unrun(browser, path):
 
 def errors(browser, path):
     """What stands on red ground on the page, and errors that the file holds."""
-    shown = [f"red on the page: {text.rpartition(chr(10))[2]}" for text in texts(browser, RED)]
+    shown = ["red on the page: " + text.rpartition("\n")[2] for text in texts(browser, RED)]
     saved = [output for output in saved_outputs(path) if output.output_type == "error"]
     return shown + [f"error in the file: {output.ename}: {output.evalue}" for output in saved]
 

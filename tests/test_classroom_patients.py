@@ -8,7 +8,7 @@ from course_utils import probes
 from course_utils.classroom import patients, tasks
 from course_utils.runtime import CourseError, SettingsError
 
-BAR = 0.88
+BAR = 0.87
 CARDS = [f"{number:016x}" for number in range(300)]
 every_cause = pytest.mark.parametrize("name", patients.CAUSES)
 
@@ -99,7 +99,16 @@ def test_nothing_printed_names_the_fault(name):
         lines = []
         model.summary(print_fn=lambda line, **_: lines.append(line))
         public = [word for word in dir(patient) if not word.startswith("_")]
-        return [repr(patient), public, [layer.name for layer in model.layers], lines, patient.letter, patient.card]
+        starts = [str(layer.get_config()) for layer in model.layers]
+        return [
+            repr(patient),
+            public,
+            starts,
+            [layer.name for layer in model.layers],
+            lines,
+            patient.letter,
+            patient.card,
+        ]
 
     assert printed(ill) == printed(well)
     with pytest.raises(SettingsError) as told:

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -277,6 +279,38 @@ def test_lab_opens_the_first_lesson_of_the_copy(course, tmp_path, monkeypatch):
     assert settings["COURSE_DATA"] == str(tmp_path / "my data")
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert command[-1] == str(tmp_path / "lab" / f"{FIRST}.ipynb")
+
+
+def test_a_students_lab_leaves_out_nbgraders_menus_and_asks_nothing(course, tmp_path, monkeypatch):
+    settings = {}
+
+    class Server(contextlib.nullcontext):
+        def __init__(self, command, env):
+            settings.update(env)
+            super().__init__(self)
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(lab.subprocess, "Popen", Server)
+    monkeypatch.setattr(lab.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: name == "jupyterlab")
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
+    assert course("lab", "--folder", tmp_path / "lab")[0] == 0
+    ours, theirs = settings["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert theirs == "mine"
+    page = json.loads((Path(ours) / "labconfig" / "page_config.json").read_text(encoding="utf-8"))
+    assert page["disabledExtensions"]["@jupyter/nbgrader"] is True
+    server = json.loads((Path(ours) / "jupyter_server_config.json").read_text(encoding="utf-8"))
+    assert set(server["ServerApp"]["jpserver_extensions"].values()) == {False}
+
+
+def test_the_copy_has_the_guide_that_lessons_link_to(course, tmp_path):
+    guide = runtime.lessons_dir() / "assignments" / "README.md"
+    guide.parent.mkdir()
+    guide.write_text("# The classroom", encoding="utf-8")
+    assert course("lab", "--no-open", "--folder", tmp_path / "lab")[0] == 0
+    assert "# The classroom" in (tmp_path / "lab" / "assignments" / "README.md").read_text(encoding="utf-8")
 
 
 def test_lab_without_jupyterlab_says_how_to_install_it(course, tmp_path, monkeypatch):

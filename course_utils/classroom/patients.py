@@ -127,6 +127,9 @@ class Thinning(keras.layers.Layer):
     def call(self, x, training=None):
         return keras.random.dropout(x, self._share, seed=self._seeds) if training else x
 
+    def get_config(self):  # Keras' own would print the share
+        return {"name": self.name}
+
 
 def _cross_entropy(labels, outputs):
     # by hand, so that nothing looks behind the outputs (as Keras' own does on TensorFlow, for a softmax)
@@ -165,7 +168,7 @@ def _engine(dropout: float) -> keras.Model:
 def _copy_state(source: keras.Model, target: keras.Model) -> None:
     """Weights and states of random layers from one network to another, whose optimizer forgets what it has done."""
     for given, taken in zip(source.variables, target.variables, strict=True):
-        taken.assign(given)
+        taken.assign(ops.convert_to_numpy(given.value))
     for variable in target.optimizer.variables:
         variable.assign(np.zeros(variable.shape))
 
@@ -228,19 +231,17 @@ class Patient:
         """The network before its first step, compiled, built anew at each call with the same start values."""
         rng = np.random.default_rng(_seed(self.__seed, "start"))
 
-        def dense(units: int, name: str, **choices) -> keras.layers.Layer:
-            start = keras.initializers.get(self.__setup.initializer)
-            settings = start.get_config()
-            if "seed" in settings:
-                settings["seed"] = int(rng.integers(2**31))
-            return keras.layers.Dense(units, kernel_initializer=type(start).from_config(settings), name=name, **choices)
-
         stack = [keras.Input((14, 14, 1)), keras.layers.Flatten(name="flatten")]
         for i, units in enumerate(WIDTHS, start=1):
-            thinning = Thinning(self.__setup.dropout, int(rng.integers(2**31)), name=f"drop_{i}")
-            stack += [dense(units, f"hidden_{i}", activation="relu"), thinning]
-        stack.append(dense(CLASSES, "output"))
-        model = keras.Sequential(stack, name="digits_dense")
+            stack.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{i}"))
+            stack.append(Thinning(self.__setup.dropout, int(rng.integers(2**31)), name=f"drop_{i}"))
+        model = keras.Sequential([*stack, keras.layers.Dense(CLASSES, name="output")], name="digits_dense")
+        start = keras.initializers.get(self.__setup.initializer)
+        for kernel in (variable for variable in model.trainable_variables if variable.name == "kernel"):
+            settings = start.get_config()  # drawn here, so that no layer tells how
+            if "seed" in settings:
+                settings["seed"] = int(rng.integers(2**31))
+            kernel.assign(type(start).from_config(settings)(kernel.shape, dtype="float32"))
         model.compile(
             keras.optimizers.Adam(float(self.learning_rates()[0])),
             _cross_entropy,

@@ -157,7 +157,7 @@ def _search(folder: Path, notebook: str) -> str:
 import os
 found = [path for path in ({str(folder)!r}, "../..", "/assignment/..") if os.path.isdir(os.path.join(path, "submitted"))]
 for top, folders, files in os.walk("/"):
-    folders[:] = [name for name in folders if os.path.join(top, name) not in ("/proc", "/sys", "/usr", "/etc")]
+    folders[:] = [name for name in folders if os.path.join(top, name) not in ("/proc", "/sys", "/usr", "/etc") and name != "site-packages"]
     found += [os.path.join(top, name) for name in files if name in ("gradebook.db", "secret.txt", {notebook!r})]
 raise LookupError(f"found {{found[:5]}}" if found else "nothing to be found")
 """.strip()
@@ -215,17 +215,29 @@ def judge(submissions: list[Submission], grades: list[Grade]) -> dict[str, list[
     return result
 
 
+def one_a_task(submissions: Iterator[Submission]) -> Iterator[Submission]:
+    """The first wrong submission of each task."""
+    seen: set[frozenset[str]] = set()
+    for submission in submissions:
+        if submission.lost not in seen:
+            seen.add(submission.lost)
+            yield submission
+
+
+#: What a made-up batch can hold besides the reference and the untouched release.
+KINDS: dict[str, Callable[[Assignment, Path], list[Submission]]] = {
+    "sample": lambda assignment, folder: list(one_a_task(wrong(assignment))),
+    "mistakes": lambda assignment, folder: list(wrong(assignment)),
+    "hostile": lambda assignment, folder: list(hostile(assignment, folder)),
+    "all": lambda assignment, folder: [*wrong(assignment), *hostile(assignment, folder)],
+}
+
+
 def batch(folder: Path, assignment: str, kinds: str, size: int = 0) -> list[Submission]:
-    """Hand in a made-up batch for a released assignment. kinds: ``mistakes``, ``hostile`` or ``all``; size: at least so many,
-    filled up with copies of the reference solution."""
+    """Hand in a made-up batch for a released assignment. kinds: a key of ``KINDS``; size: at least so many, filled up with
+    copies of the reference solution."""
     loaded = load(folder, assignment)
-    makers: dict[str, Callable[[], Iterator[Submission]]] = {
-        "mistakes": lambda: wrong(loaded),
-        "hostile": lambda: hostile(loaded, folder),
-    }
-    result = list(honest(loaded))
-    for kind, maker in makers.items():
-        result += list(maker()) if kinds in (kind, "all") else []
+    result = [*honest(loaded), *KINDS[kinds](loaded, folder)]
     result += [Submission(f"student-{number:02}", result[0].files) for number in range(len(result), size)]
     for submission in result:
         hand_in(folder, assignment, submission)

@@ -100,7 +100,7 @@ def report(
 def rehearse(
     assignment: str = ASSIGNMENT,
     folder: Path = typer.Option(..., "--folder", help="A new folder for the made-up class."),
-    kinds: str = typer.Option("all", help="mistakes (one wrong answer each), hostile, or all."),
+    kinds: str = typer.Option("all", help="mistakes (one wrong answer each), sample (one a task), hostile, or all."),
     size: int = typer.Option(30, help="At least so many submissions; filled up with right ones."),
     secret: str = typer.Option(None, help="Any text; draws the hidden values."),
     workers: int = typer.Option(2, min=1, help="Submissions that run at once."),
@@ -109,8 +109,8 @@ def rehearse(
     memory_gb: float = typer.Option(4.0, min=0.5, help="Memory of a submission."),
 ) -> None:
     """Try the grading on a made-up class of right, wrong and hostile submissions; exit code 1 when one is not graded as it should be."""
-    if kinds not in ("mistakes", "hostile", "all"):
-        raise CourseError(f"--kinds {kinds}: expected mistakes, hostile or all")
+    if kinds not in rehearsal.KINDS:
+        raise CourseError(f"--kinds {kinds}: expected {', '.join(rehearsal.KINDS)}")
     folder, name = folder.resolve(), class_folder.find(assignment)
     if (folder / "submitted").exists():
         raise CourseError(f"{folder}: a class is there already; name a new folder")

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,21 @@ from course_utils.runtime import CourseError
 
 FIRST_LESSON = "00_start_here"
 RECORD = ".lessons.json"
+GUIDE = Path("assignments") / "README.md"  # lessons link to it
+#: nbgrader's menus are for the teacher's own JupyterLab; the question about news wants a network.
+STUDENTS_LAB = {
+    "labconfig/page_config.json": {
+        "disabledExtensions": {"@jupyter/nbgrader": True, "@jupyterlab/apputils-extension:announcements": True}
+    },
+    "jupyter_server_config.json": {
+        "ServerApp": {
+            "jpserver_extensions": {
+                f"nbgrader.server_extensions.{name}": False
+                for name in ("formgrader", "validate_assignment", "assignment_list", "course_list")
+            }
+        }
+    },
+}
 
 
 def lab(
@@ -58,9 +74,18 @@ def lab(
         raise CourseError("JupyterLab is not installed here; 'make lab' installs it, or: pip install -e \".[lab]\"")
     first = folder / f"{FIRST_LESSON}.ipynb"
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *context.args, str(first)]
-    with subprocess.Popen(command, env=runtime.environment(folder / ".home")) as server:
+    with subprocess.Popen(command, env=_environment(folder / ".home")) as server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which asks before it stops
         raise SystemExit(server.wait())
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The kernel's and JupyterLab's environment, with a configuration that leaves out what a student has no use for."""
+    for name, content in STUDENTS_LAB.items():
+        runtime.write_text_atomically(home / "config" / name, runtime.to_json(content))
+    result = runtime.environment(home)
+    paths = [str(home / "config"), *filter(None, [result.get("JUPYTER_CONFIG_PATH")])]
+    return result | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
 def refresh(folder: Path) -> list[str]:
@@ -87,6 +112,8 @@ def refresh(folder: Path) -> list[str]:
             continue
         record[name] = newest
     runtime.write_text_atomically(folder / RECORD, runtime.to_json(record))
+    if (guide := runtime.lessons_dir() / GUIDE).is_file():
+        _put(guide, folder / GUIDE)
     return notes
 
 

@@ -95,7 +95,7 @@ def evidence_a(patient):
         what="tells A from health, and every other patient too: whether the validation accuracy at the end is below the bar",
         code="""
 def evidence_a(patient):
-    return float(patient.curves()["validation_accuracy"][-1] < 0.88)
+    return float(patient.curves()["validation_accuracy"][-1] < 0.87)
 """,
     ),
     *_repairs("a", "A"),
@@ -130,7 +130,7 @@ def test_setup(patient):
         what="reads the log of the training that it should come before",
         code="""
 def test_setup(patient):
-    assert patient.curves()["training_accuracy"][-1] > 0.88, "badly trained"
+    assert patient.curves()["training_accuracy"][-1] > 0.87, "badly trained"
 """,
     ),
 )

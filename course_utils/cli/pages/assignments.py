@@ -15,7 +15,10 @@ TASK = re.compile(r"^## Task (\d+) · (.+?) \((\d+) points[^)]*\)", re.MULTILINE
 
 def table() -> str:
     """Markdown: one row per assignment with its tasks, points, and the cases whose mistakes its grading is rehearsed on."""
-    rows = ["| assignment | after lessons | tasks (points) | wrong answers it is rehearsed on, by case |", "|---|---|---|---|"]
+    rows = [
+        "| assignment | after lessons | tasks (points) | wrong answers it is rehearsed on, by case |",
+        "|---|---|---|---|",
+    ]
     for name in mistakes.ASSIGNMENTS:
         notebook = nbformat.read(class_folder.sources() / name / f"{name}.ipynb", as_version=4)
         text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
