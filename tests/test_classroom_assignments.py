@@ -55,7 +55,7 @@ def test_the_title_says_what_a_student_wants_to_know(assignment, notebook):
     assert title.startswith(f"# Assignment {assignment[1]} · ")
     for field in ("Question", "You will be able to", "Needs", "Time", "Points"):
         assert re.search(rf"^\| \*\*{field}\*\* \| .+ \|$", title, re.MULTILINE), field
-    assert re.search(r"60 ?(–|to) ?90 min", title)
+    assert re.search(r"(60|75) ?(–|to) ?90 min", title)
     assert notebook.cells[-1].source.startswith("## Before you hand in")
 
 
