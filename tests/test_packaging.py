@@ -56,7 +56,7 @@ def test_conda_installs_this_project_with_extras_that_exist_under_the_tested_ver
     (project,) = [line for line in pip_lines() if line.startswith("-e")]
     found = re.fullmatch(r"-e \.\[([\w,]+)\]", project)
     assert found, project
-    assert found[1] == "lab,test,jax"
+    assert found[1] == "lab,test,jax,classroom"
     assert set(found[1].split(",")) <= set(EXTRAS)
     assert "-c constraints.txt" in pip_lines()
 
