@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -20,11 +22,27 @@ def source(tmp_path, monkeypatch):
     monkeypatch.setattr(class_folder, "sources", lambda: tmp_path / "course")
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A class to which the tiny assignment was released, made once: nbgrader takes seconds to set up a gradebook."""
+    place = tmp_path_factory.mktemp("template")
+    toy_assignment.write(place / "course")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(class_folder, "sources", lambda: place / "course")
+        releasing.release(place / "class", NAME, "a secret", due="2026-11-01 12:00 UTC")
+    return place / "class"
+
+
 @pytest.fixture
-def klass(tmp_path, source):
-    """A class to which the tiny assignment was released."""
-    releasing.release(tmp_path / "class", NAME, "a secret", due="2026-11-01 12:00 UTC")
-    return tmp_path / "class"
+def new_class(tmp_path, source, template):
+    """Make a class's folder with a gradebook, from the template."""
+    return lambda name: Path(shutil.copytree(template, tmp_path / name))
+
+
+@pytest.fixture
+def klass(new_class):
+    """A class to which the tiny assignment was released with "a secret"."""
+    return new_class("class")
 
 
 def cells(path):
@@ -42,27 +60,27 @@ def test_a_release_has_stubs_and_visible_checks_and_nothing_else(klass):
     assert (klass / "release" / NAME / "table.txt").read_text() == "7"
 
 
-def test_the_secret_draws_the_hidden_values_and_only_them(tmp_path, klass, source):
+def test_the_secret_draws_the_hidden_values_and_only_them(tmp_path, klass, new_class):
     def hidden(folder):
         return cells(folder / "source" / NAME / f"{NAME}.ipynb")["check-double"]
 
-    again = releasing.release(tmp_path / "again", NAME, "a secret")
-    other = releasing.release(tmp_path / "other", NAME, "another secret")
+    again = releasing.release(new_class("again"), NAME, "a secret")
+    other = releasing.release(new_class("other"), NAME, "another secret")
     assert hidden(klass) == hidden(tmp_path / "again") != hidden(tmp_path / "other")
     assert "teacher_seed(0)" not in hidden(klass)
     for path in (again, other):
         assert cells(path) == cells(class_folder.released(klass, NAME))
 
 
-def test_patients_get_a_card_from_which_the_secret_cannot_be_read(tmp_path, source):
+def test_patients_get_a_card_from_which_the_secret_cannot_be_read(tmp_path, new_class):
     path = tmp_path / "course" / NAME / f"{NAME}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[2].source = 'a, b = patient("A", card="demo"), patient("B", card="demo")'
     nbformat.write(notebook, path)
-    drawn = [cells(releasing.release(tmp_path / secret, NAME, secret))["locked-cell"] for secret in ("one", "two")]
-    cards = {json.dumps(sorted(set(line.split('card="')[number][:32] for number in (1, 2)))) for line in drawn}
+    drawn = [cells(releasing.release(new_class(secret), NAME, secret))["locked-cell"] for secret in ("one", "two")]
+    cards = {json.dumps(sorted(set(line.split('card="')[number][:16] for number in (1, 2)))) for line in drawn}
     assert len(cards) == 2, "one card for both patients, another for another secret"
-    assert all("demo" not in line and "one" not in line.split('card="')[1][:32] for line in drawn)
+    assert all("demo" not in line and "one" not in line.split('card="')[1][:16] for line in drawn)
 
 
 def test_a_class_draws_its_own_secret_once(tmp_path, source):
@@ -93,13 +111,13 @@ def test_what_a_class_set_in_its_own_file_stays_and_counts(klass):
         class_folder.interface(klass)
 
 
-def test_a_source_that_nbgrader_refuses_is_named(tmp_path, source):
+def test_a_source_that_nbgrader_refuses_is_named(tmp_path, klass):
     path = tmp_path / "course" / NAME / f"{NAME}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[3].source += "\n    ### BEGIN SOLUTION"
     nbformat.write(notebook, path)
     with pytest.raises(CourseError, match=r"a1_digits: release: nbgrader says: .*[Ss]olution"):
-        releasing.release(tmp_path / "class", NAME, "a secret")
+        releasing.release(klass, NAME, "a secret")
 
 
 def test_an_assignment_is_found_by_its_short_form():

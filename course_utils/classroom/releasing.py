@@ -53,18 +53,19 @@ def release(
     return class_folder.released(folder, assignment)
 
 
+def draw(secret: str, number: int) -> str:
+    """The n-th draw from a secret, 64 hex digits; the secret cannot be found from it."""
+    return hashlib.sha256(f"{secret} {number}".encode()).hexdigest()
+
+
 def _with_secret(path: Path, secret: str) -> nbformat.NotebookNode:
     """The source with every ``teacher_seed(…)`` and patient's card drawn anew from the secret."""
     notebook = nbformat.read(path, as_version=4)
-    draws = itertools.count()
-
-    def draw() -> str:
-        return hashlib.sha256(f"{secret} {next(draws)}".encode()).hexdigest()
-
-    card = draw()[:32]
+    numbers = itertools.count(1)
+    card = draw(secret, 0)[:16]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.source = SEED.sub(lambda _: f"teacher_seed({int(draw()[:8], 16)})", cell.source)
+            cell.source = SEED.sub(lambda _: f"teacher_seed({int(draw(secret, next(numbers))[:8], 16)})", cell.source)
             cell.source = CARD.sub(f'card="{card}"', cell.source)
     return notebook
 

@@ -72,7 +72,7 @@ def check_test(
     that the test lets pass, so it does not give the fault away.
     Raises AssertionError with the first reason; NotImplementedError when the test is not written yet.
     """
-    _refuse_inspection(test)
+    refuse_inspection(test)
     for function in clean if isinstance(clean, Sequence) else [clean]:
         try:
             test(_Opaque(function))
@@ -97,8 +97,8 @@ def _passes(test: Callable, function: Callable) -> bool:
     return True
 
 
-def _refuse_inspection(test: Callable) -> None:
-    """Raise AssertionError when a test looks at code instead of behaviour."""
+def refuse_inspection(test: Callable) -> None:
+    """Raise AssertionError when a student's test (or measurement) looks at code instead of behaviour."""
     assert inspect.isfunction(test), "your test must be a function (def …), because its own text is looked at"
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(test)))
