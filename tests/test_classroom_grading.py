@@ -174,7 +174,10 @@ def test_hostile_submissions_are_told_for_what_they_are_and_harm_no_other(toy, t
     for grade in grades:
         page = (toy / grade.feedback).read_text(encoding="utf-8")
         assert "default_rng" not in page, "a hidden check on a student's page"
-        assert "HIDDEN" not in page
+        assert "HIDDEN" not in page or grade.student == "odd-metadata"  # who wrote the words themselves
+    for name in ("scripts", "odd-metadata"):
+        page = (toy / found[name].feedback).read_text(encoding="utf-8")
+        assert not re.findall(r"<script>alert|<img[^>]*onerror|alert\(2\)", page)
     assert "not valid JSON" in (toy / found["cut-off-json"].feedback).read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import pytest
 import toy_assignment
 
 from course_utils.classroom import folder as class_folder
-from course_utils.classroom import grading, releasing, reporting
+from course_utils.classroom import grading, releasing, reporting, safe
 from course_utils.runtime import CourseError, DataError, SettingsError
 
 NAME = toy_assignment.NAME
@@ -109,6 +109,68 @@ def test_what_a_class_set_in_its_own_file_stays_and_counts(klass):
     config.write_text("c = get_config()\n1 / 0\n")
     with pytest.raises(CourseError, match=r"nbgrader_config.py: ZeroDivisionError"):
         class_folder.interface(klass)
+
+
+def test_a_teachers_change_to_the_source_is_kept_and_released(klass):
+    path = klass / "source" / NAME / f"{NAME}.ipynb"
+    before = cells(path)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[4].source = notebook.cells[4].source.replace("assert double(2) == 4", "assert double(3) == 6")
+    nbformat.write(notebook, path)
+    (klass / "submitted" / "ada" / NAME).mkdir(parents=True)
+    released = cells(releasing.release(klass, NAME, "a secret"))
+    assert "double(3) == 6" in released["check-double"]
+    assert cells(path)["check-double"] == before["check-double"].replace("double(2) == 4", "double(3) == 6")
+
+
+def test_a_release_that_fails_leaves_the_one_before(klass):
+    path = klass / "source" / NAME / f"{NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[3].source += "\n    ### BEGIN SOLUTION"
+    nbformat.write(notebook, path)
+    before = cells(class_folder.released(klass, NAME))
+    with pytest.raises(CourseError, match="nbgrader says"):
+        releasing.release(klass, NAME, "a secret")
+    assert cells(class_folder.released(klass, NAME)) == before
+
+
+def test_two_graders_do_not_work_on_one_class(klass):
+    with (
+        class_folder.only_one(klass),
+        pytest.raises(CourseError, match="somebody is grading"),
+        class_folder.only_one(klass),
+    ):
+        pass
+    with class_folder.only_one(klass):
+        pass
+
+
+@pytest.mark.parametrize("name", ["a[1]", "q?", "blank ", "new\nline"])
+def test_a_students_folder_that_nbgrader_would_misread_is_named(klass, name):
+    (klass / "submitted" / name / NAME).mkdir(parents=True)
+    with pytest.raises(CourseError, match="is no student's id"):
+        list(class_folder.submissions(klass, NAME))
+
+
+def test_what_nbgrader_cannot_grade_is_told_and_stops_nothing(klass, monkeypatch):
+    def refuse(result, what):
+        raise CourseError("nbgrader says: no")
+
+    monkeypatch.setattr(class_folder, "must_succeed", refuse)
+    one = grading._grade_one(klass, class_folder.interface(klass), NAME, "ada")
+    assert (one.status, one.reason, one.score) == ("failed", "CourseError: nbgrader says: no", 0.0)
+    grading._record(klass, NAME, one)
+    path, table = reporting.report(klass)
+    assert path.read_text().splitlines()[1] == "ada,,,,"
+    assert "failed" in table.read_text()
+
+
+def test_students_text_is_made_harmless():
+    assert safe.html('<b onclick="x()">a</b><script>b()</script>') == "<b>a</b>&lt;script&gt;b()&lt;/script&gt;"
+    assert "http" not in safe.html('<img src="http://x.org/1.png">')
+    assert safe.line("a\x1b[31m\n b" + "c" * 300, 10) == "a [31m bc…"
+    found = safe.output({"output_type": "execute_result", "data": {"text/plain": "3", "application/javascript": "x"}})
+    assert found == {"output_type": "display_data", "data": {"text/plain": "3"}, "metadata": {}}
 
 
 def test_a_source_that_nbgrader_refuses_is_named(tmp_path, klass):

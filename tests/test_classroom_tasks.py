@@ -106,7 +106,6 @@ def test_an_unwritten_test_is_not_written():
         "from dis import dis",
         "assert f.__code__.co_consts",
         "assert f.__name__ == 'right'",
-        "assert 'x' in repr(f)",
         "assert f._Opaque__call(3) == 6",
         "assert getattr(f, 'x', 1)",
         "exec('1')",
@@ -119,6 +118,15 @@ def test_an_unwritten_test_is_not_written():
 def test_a_test_that_looks_at_the_code_is_refused(line):
     with pytest.raises(AssertionError, match="does not look at how the function is written"):
         tasks.check_test(written(f"def test_it(f):\n    {line}\n    assert f(3) == 6 and f(0) == 0\n"), right, FAULTY)
+
+
+def test_a_test_may_ask_for_a_type_and_not_for_another_right_version():
+    tasks.check_test(
+        written("def test_it(f):\n    assert type(f(3)) is int\n    assert f(3) == 6 and f(0) == 0\n"), right, FAULTY
+    )
+    oracle = written("def test_it(f):\n    assert f(3) == known(3) and f(0) == known(0)\n")
+    with pytest.raises(AssertionError, match="line 2 of your test uses known: compare with numbers"):
+        tasks.check_test(oracle, right, FAULTY, besides=["known"])
 
 
 def test_a_test_may_import_numpy_and_math():

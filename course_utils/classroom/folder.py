@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import logging
@@ -55,6 +56,8 @@ def default() -> Path:
 
 def prepare(folder: Path) -> None:
     """Make a class's folder with its settings; what is there stays."""
+    if set(str(folder)) & set("*?[]"):
+        raise CourseError(f"{folder}: nbgrader takes *, ? and [ for patterns; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # source and gradebook are the teacher's
     if not (folder / "nbgrader_config.py").exists():
@@ -99,7 +102,8 @@ def must_succeed(result: dict, what: str) -> None:
     if not result["success"]:
         text = f"{result.get('log', '')}\n{result.get('error', '')}"
         reasons = [line for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b", line)]
-        raise CourseError(f"{what}: nbgrader says: {(reasons or text.split() or ['no reason given'])[0].strip()}")
+        told = [line for line in reasons if "NbGraderException" not in line] or reasons or text.split()
+        raise CourseError(f"{what}: nbgrader says: {(told or ['no reason given'])[-1].strip()}")
 
 
 def released(folder: Path, assignment: str) -> Path:
@@ -110,10 +114,34 @@ def released(folder: Path, assignment: str) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep a second grader out of a class's folder. Raises CourseError when one is at work (not noticed on Windows)."""
+    lock = folder / "grading" / ".lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except OSError as error:
+            raise CourseError(f"{folder}: somebody is grading this class just now") from error
+        yield
+
+
 def submissions(folder: Path, assignment: str) -> Iterator[tuple[str, Path]]:
-    """(student, folder) of everyone who handed something in for an assignment."""
+    """(student, folder) of everyone who handed something in for an assignment.
+
+    Raises CourseError for a student's folder whose name nbgrader would take for a pattern or could not find again.
+    """
     for path in sorted((folder / "submitted").glob("*")):
         if (path / assignment).is_dir() and not path.name.startswith("."):
+            if not re.fullmatch(r"[^*?\[\]/\\\x00-\x1f\ud800-\udfff]+", path.name) or path.name != path.name.strip():
+                raise CourseError(
+                    f"{path.parent}: the folder {path.name!a} is no student's id; rename it without *?[] and blanks at its ends"
+                )
             yield path.name, path / assignment
 
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import html
 import json
+import re
+import threading
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbgrader import utils
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from traitlets import Dict, Float, Integer, Unicode
 
-from course_utils.classroom import sandbox
+from course_utils.classroom import safe, sandbox
 from course_utils.classroom.staging import KEY
 
-#: Held while nbgrader works on its gradebook; given up while a submission runs, so that several run at once.
-gradebook_lock: Any = None
-
-
-@contextlib.contextmanager
-def _gradebook_free():
-    if gradebook_lock is None:
-        yield
-        return
-    gradebook_lock.release()
-    try:
-        yield
-    finally:
-        gradebook_lock.acquire()
+#: (assignment, student) → what came of a run that was made before nbgrader asked for it, several at once.
+finished: dict[tuple[str, str], sandbox.Outcome] = {}
 
 
 class IsolatedExecute(NbGraderPreprocessor):
@@ -46,17 +35,21 @@ class IsolatedExecute(NbGraderPreprocessor):
     isolation = Unicode("auto", help="auto, bubblewrap or process").tag(config=True)
     settings = Dict({"COURSE_SIZE": "reduced"}, help="environment of the submission").tag(config=True)
 
+    def execute(self, nb: nbformat.NotebookNode, support: Path, stop: threading.Event | None = None) -> sandbox.Outcome:
+        """Run a notebook with this class's limits; one that staging found unusable is not run."""
+        if reason := nb.metadata.get(KEY, {}).get("not_run"):
+            return sandbox.Outcome(stopped=reason)
+        limits = sandbox.Limits(self.cell_seconds, self.seconds, self.memory_gb, self.output_mb)
+        plain = json.loads(nbformat.v4.writes(nb, split_lines=False))
+        return sandbox.run(plain, support, limits, sandbox.choose(self.isolation), dict(self.settings), stop)
+
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         """Execute ``nb`` and put the outputs into its cells; raises nothing that the notebook causes."""
         record = dict(nb.metadata.get(KEY, {}))
-        limits = sandbox.Limits(self.cell_seconds, self.seconds, self.memory_gb, self.output_mb)
-        outcome = sandbox.Outcome(stopped=record.get("not_run"))
-        if not record.get("not_run"):
-            support = Path(resources["metadata"]["path"]).resolve()
-            plain = json.loads(nbformat.v4.writes(nb, split_lines=False))
-            isolation = sandbox.choose(self.isolation)
-            with _gradebook_free():
-                outcome = sandbox.run(plain, support, limits, isolation, dict(self.settings))
+        told = resources["nbgrader"]
+        outcome = finished.pop((told["assignment"], told["student"]), None) or self.execute(
+            nb, Path(resources["metadata"]["path"]).resolve()
+        )
         notes = list(record.get("notes", ()))
         for index, cell in enumerate(nb.cells):
             if cell.cell_type == "code":
@@ -77,7 +70,7 @@ def _checked(outputs: list | None, reason: str) -> list:
     if outputs is None:
         return [_not_run(reason)]
     try:
-        result = [nbformat.from_dict(output) for output in outputs]
+        result = [nbformat.from_dict(safe.output(output)) for output in outputs]
         for output in result:
             nbformat.validate(output, ref="output", version=4)
             if output.output_type == "stream":
@@ -94,23 +87,40 @@ def _note(cell: nbformat.NotebookNode, index: int, cut: bool, most: float) -> li
     quiet = ("NotRun", "NotImplementedError", *(("AssertionError",) if utils.is_grade(cell) else ()))
     for output in cell.outputs:
         if output.output_type == "error" and output.ename not in quiet:
-            notes.append(f"cell {name} failed: {output.ename}: {output.evalue[:150]}".rstrip(": "))
+            notes.append(safe.line(f"cell {name} failed: {output.ename}: {output.evalue}").rstrip(": "))
     return notes
 
 
-class ShortErrors(NbGraderPreprocessor):
-    """For feedback: of a failed check only the message, because a traceback shows the lines of hidden checks."""
+class WithoutHidden(ClearHiddenTests):
+    """For feedback: hidden checks cut out of the checks, and their lines out of everything that was printed."""
 
-    def preprocess_cell(self, cell: nbformat.NotebookNode, resources: dict, cell_index: int) -> tuple:
-        """Shorten the errors of graded code cells."""
-        if cell.cell_type == "code" and utils.is_grade(cell):
-            for output in cell.outputs:
+    def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
+        """Cut first the text, then what outputs repeat of it."""
+        graded = [cell for cell in nb.cells if cell.cell_type == "code" and utils.is_grade(cell)]
+        hidden = {line.strip() for cell in graded for part in HIDDEN.findall(cell.source) for line in part.splitlines()}
+        hidden = {line for line in hidden if len(line) > 8}
+        for cell in graded:
+            self._remove_hidden_test_region(cell)
+        for cell in nb.cells:
+            for output in cell.get("outputs", ()):
                 if output.output_type == "error":
-                    text = output.evalue or (
-                        "this task is not written yet" if output.ename == "NotImplementedError" else ""
-                    )
-                    output.traceback = [f"{output.ename}: {text}" if text else output.ename]
-        return cell, resources
+                    output.traceback = _traceback(output, hidden, utils.is_grade(cell))
+                elif any(line in str(output) for line in hidden):
+                    output.clear()
+                    output.update(nbformat.v4.new_output("stream", text="(left out: it repeats hidden checks)\n"))
+        return nb, resources
+
+
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
+
+
+def _traceback(output: nbformat.NotebookNode, hidden: set[str], graded: bool) -> list[str]:
+    """Of a failed check only the message, because a traceback shows the lines around it; of other cells what shows none."""
+    text = output.evalue or ("this task is not written yet" if output.ename == "NotImplementedError" else "")
+    lines = "\n".join(output.traceback)
+    if graded or "HIDDEN TESTS" in lines or any(line in lines for line in hidden):
+        return [f"{output.ename}: {text}" if text else output.ename]
+    return list(output.traceback)
 
 
 class Remarks(NbGraderPreprocessor):
@@ -119,10 +129,10 @@ class Remarks(NbGraderPreprocessor):
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         """Put the remarks in front."""
         record = nb.metadata.get(KEY, {})
-        lines = [f"**Not run, 0 points:** {record['not_run']}"] if record.get("not_run") else []
-        lines += [f"**Stopped early:** {record['stopped']}"] if record.get("stopped") else []
-        lines += [f"- {note}" for note in record.get("notes", ())]
+        lines = [f"Not run, 0 points: {record['not_run']}"] if record.get("not_run") else []
+        lines += [f"Stopped early: {record['stopped']}"] if record.get("stopped") else []
+        lines += record.get("notes", ())
         if lines:
-            text = "### Remarks of the grader\n\n" + "\n\n".join(line.replace("<", "&lt;") for line in lines)
-            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text))
+            items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+            nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"### Remarks of the grader\n\n<ul>{items}</ul>"))
         return nb, resources

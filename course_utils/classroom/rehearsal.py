@@ -22,6 +22,11 @@ from course_utils.classroom.grading import Grade
 
 BIG_OUTPUT = 50_000_000
 BIG_ARRAY = 20_000_000_000
+SCRIPTS = """
+from IPython.display import HTML, Javascript, display
+display(HTML("<script>alert(1)</script>"), Javascript("alert(2)"))
+raise ValueError("<img src=x onerror=alert(3)>\\x1b[31m" + "x" * 10**7)
+""".strip()
 
 
 @dataclass
@@ -143,6 +148,9 @@ def hostile(assignment: Assignment, folder: Path) -> Iterator[Submission]:
     yield Submission("prints-50-mb", assignment.with_cell(f"print('x' * {BIG_OUTPUT})"), says="printed more than")
     erase = "import os, shutil\nshutil.rmtree(os.getcwd(), ignore_errors=True)\nshutil.rmtree(os.path.expanduser('~'), ignore_errors=True)"
     yield Submission("deletes-its-folder", assignment.with_cell(erase))
+    points = "get_ipython().displayhook(99.0)\nreturn 'wrong'"
+    yield Submission("claims-points", answer(points), lost)
+    yield Submission("scripts", assignment.with_cell(SCRIPTS), says="failed: ValueError: <img")
     yield Submission(
         "reads-others",
         assignment.with_cell(_search(folder, f"{assignment.name}.ipynb")),
@@ -189,6 +197,20 @@ def _misshapen(assignment: Assignment, task: str, lost: frozenset[str]) -> Itera
     yield Submission(
         "no-file", {"notes.txt": "see my e-mail"}, None, "no notebook to grade: found notes.txt", "not run"
     )
+    half_pair = nbformat.v4.new_raw_cell("HALF")
+    odd = copy.deepcopy(assignment.solved)
+    odd.cells.append(half_pair)
+    half = assignment.file(odd)[name].replace('"HALF"', '"\\ud800"')
+    yield Submission("half-a-character", {name: half}, None, "UnicodeEncodeError", "not run")
+    for cell in odd.cells:
+        if _kind(cell, "solution"):
+            cell.metadata["nbgrader"] = {"grade_id": [1, 2]}
+    half_pair.source = "### BEGIN HIDDEN TESTS"
+    odd.cells.append(
+        nbformat.v4.new_markdown_cell("BEGIN SOLUTION ![lost](attachment:lost.png) <script>alert(4)</script>")
+    )
+    yield Submission("odd-metadata", assignment.file(odd))
+    yield Submission("odd-date", {name: text, "timestamp.txt": "yesterday"}, says="timestamp.txt is no date and time")
     swollen = copy.deepcopy(assignment.solved)
     first = next(cell for cell in swollen.cells if cell.cell_type == "code")
     first.outputs = [nbformat.v4.new_output("stream", text="y" * BIG_OUTPUT)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import re
 import secrets
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -18,6 +21,8 @@ from course_utils.runtime import CourseError
 SEED = re.compile(r"\bteacher_seed\(\d+\)")
 CARD = re.compile(r'\bcard="[^"]*"')
 SECRET = "secret.txt"
+#: Beside a class's source: a hash of it as it was drawn. A source that differs was changed by the teacher, and is kept.
+DRAWN = ".drawn"
 
 
 def release(
@@ -26,14 +31,17 @@ def release(
     """Write ``source/`` with hidden values drawn from the secret, and ``release/`` without solutions; returns the notebook to hand out.
 
     secret: any text; without one the class's own is used, drawn at the first release and kept in ``secret.txt``.
+    A source that the teacher changed in the class's folder is released as it is, with values drawn from the secret.
     due: date and time, e.g. ``2027-01-31 23:59 Europe/Berlin``. force: release anew though students have handed in.
     Raises CourseError when nbgrader refuses, or when submissions exist that belong to other hidden values.
     """
     class_folder.prepare(folder)
     secret = secret or _class_secret(folder)
     target = folder / "source" / assignment
-    notebook = _with_secret(class_folder.sources() / assignment / f"{assignment}.ipynb", f"{secret} {assignment}")
-    path = target / f"{assignment}.ipynb"
+    path, mark = target / f"{assignment}.ipynb", target / DRAWN
+    changed = path.exists() and mark.exists() and mark.read_text(encoding="utf-8") != _fingerprint(path)
+    original = target if changed else class_folder.sources() / assignment
+    notebook = _with_secret(original / path.name, f"{secret} {assignment}")
     text = nbformat.v4.writes(notebook) + "\n"
     handed_in = sum(1 for _ in class_folder.submissions(folder, assignment))
     if path.exists() and path.read_text(encoding="utf-8") != text and handed_in and not force:
@@ -41,16 +49,39 @@ def release(
             f"{assignment}: {handed_in} students have handed in what was released with other hidden values; "
             "use the same secret, or --force and let them hand in again"
         )
-    shutil.copytree(
-        class_folder.sources() / assignment, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ipynb", ".*")
-    )
+    if not changed:
+        files = class_folder.sources() / assignment
+        shutil.copytree(files, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
     runtime.write_text_atomically(path, text)
+    if not changed:
+        runtime.write_text_atomically(mark, _fingerprint(path))
     api = class_folder.interface(folder)
-    class_folder.must_succeed(api.generate_assignment(assignment), f"{assignment}: release")
+    with _kept(folder / "release" / assignment):
+        class_folder.must_succeed(api.generate_assignment(assignment), f"{assignment}: release")
     if due:
         with api.gradebook as gradebook:
             gradebook.update_or_create_assignment(assignment, duedate=due)
     return class_folder.released(folder, assignment)
+
+
+def _fingerprint(path: Path) -> str:
+    """A hash of the hidden values' surroundings: what a teacher may have changed, not the values themselves."""
+    text = CARD.sub("", SEED.sub("", path.read_text(encoding="utf-8").replace('\\"', '"')))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Put a folder back as it was when the block fails; nbgrader removes a release that it cannot make anew."""
+    with tempfile.TemporaryDirectory() as place:
+        if folder.exists():
+            shutil.copytree(folder, Path(place) / "kept")
+        try:
+            yield
+        except BaseException:
+            if (Path(place) / "kept").exists():
+                shutil.copytree(Path(place) / "kept", folder, dirs_exist_ok=True)
+            raise
 
 
 def draw(secret: str, number: int) -> str:

@@ -38,7 +38,7 @@ def report(
     api = class_folder.interface(folder)
     names = class_folder.roster(folder)
     grades = {
-        assignment: {one["student"]: look_up(folder, api, assignment, one["student"]) for one in told["grades"]}
+        assignment: {one["student"]: _now(folder, api, assignment, one) for one in told["grades"]}
         for assignment, told in recorded.items()
     }
     files = [folder / "report" / "grades.csv"]
@@ -48,6 +48,14 @@ def report(
         files.append(folder / "report" / f"{assignment}.csv")
         runtime.write_text_atomically(files[-1], _text(_long(students, rows)))
     return files
+
+
+def _now(folder: Path, api, assignment: str, recorded: dict) -> Grade:
+    """A grade as the gradebook has it now; where it has none any more, as it was recorded."""
+    try:
+        return look_up(folder, api, assignment, recorded["student"])
+    except Exception:  # nbgrader's MissingEntry, or its files are gone
+        return Grade(**recorded)
 
 
 def _text(rows: list[list[object]]) -> str:
@@ -86,7 +94,7 @@ def _wide(
             row = [who.get("lms_user_id") or student, first, last, who.get("email", "")]
         for rows in grades.values():
             one = rows.get(student)
-            final = one is not None and (preliminary or not one.waiting)
+            final = one is not None and one.status != "failed" and (preliminary or not one.waiting)
             row.append(_number(one.score) if final else "" if one else _number(0))
         table.append(row)
     return table

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from nbclient.exceptions import DeadKernelError
 from course_utils.classroom.sandbox import PATIENCE, POLL_SECONDS, TOO_LONG, family, processor_seconds
 
 MOST_FILE_BYTES = 200_000_000
+MOST_ERROR = 5_000  # characters of an error's text, and of a line of its traceback
 
 
 class Client(NotebookClient):
@@ -43,7 +45,15 @@ class Client(NotebookClient):
             )
             if self.printed > self.most_output:
                 return None
+        if msg["msg_type"] == "error":
+            _shorten(msg["content"])
         return super().process_message(msg, cell, cell_index)
+
+
+def _shorten(error: dict) -> None:
+    """Cut an error's texts; an exception's own may be of any length."""
+    error["ename"], error["evalue"] = str(error["ename"])[:100], str(error["evalue"])[:MOST_ERROR]
+    error["traceback"] = [str(line)[:MOST_ERROR] for line in error["traceback"][-20:]]
 
 
 def _limit(memory_gb: float) -> None:
@@ -59,6 +69,13 @@ def _limit(memory_gb: float) -> None:
     ):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(what, (height, height))
+
+
+def _unseen() -> None:
+    """Keep what the kernel runs, under the same user, out of this process and its files (Linux)."""
+    if sys.platform == "linux":
+        no_dumps = 4  # PR_SET_DUMPABLE
+        ctypes.CDLL(None).prctl(no_dumps, 0, 0, 0, 0)
 
 
 class Watch:
@@ -101,6 +118,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     limits = job["limits"]
     _limit(limits["memory_gb"])
+    _unseen()
     if sys.argv[1:]:  # the assignment's own files, which lie read-only elsewhere
         shutil.copytree(sys.argv[1], "work")
         os.chdir("work")
@@ -108,6 +126,7 @@ def main() -> None:
     clock = PATIENCE * limits["cell_seconds"]
     waited = f"ran longer than {clock:g} s and was interrupted"
     replies: dict[int, dict] = {}
+    idle = 0
     client = Client(
         notebook,
         timeout=clock,
@@ -128,12 +147,24 @@ def main() -> None:
                 continue
             client.printed = 0
             watch.begin()
+            begin = time.monotonic()
             try:
                 client.execute_cell(cell, index)
             except DeadKernelError:
                 _say({"stopped": f"its kernel died in cell {index + 1}"})
                 return
+            except Exception as error:  # nbclient on a message that no sound kernel sends
+                replies[index] = {
+                    "status": "error",
+                    "ename": type(error).__name__,
+                    "evalue": str(error),
+                    "traceback": [],
+                }
             _finish(cell, replies.get(index, {"status": "ok"}), watch.interrupted, limits["cell_seconds"])
+            idle += time.monotonic() - begin > clock and not watch.interrupted
+            if idle == 2:
+                _say({"stopped": f"cell {index + 1} is the second that did nothing for {clock:g} s"})
+                return
             _say({"cell": index, "outputs": cell.outputs, "cut": client.printed > client.most_output})
 
 

@@ -31,7 +31,7 @@ POLL_SECONDS = 0.1
 PATIENCE = 5
 #: Name of the error of a cell that used up its time.
 TOO_LONG = "CellTimeoutError"
-#: Processes and threads beyond the kernel's own are a bomb, not a solution.
+#: Processes beyond the kernel's own are a bomb, not a solution.
 MOST_PROCESSES = 64
 INSTALL = "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
 
@@ -118,10 +118,18 @@ def _bubblewrap(support: Path, memory_gb: float) -> list[str]:
     return command
 
 
-def run(notebook: dict, support: Path, limits: Limits, isolation: Isolation, settings: dict[str, str]) -> Outcome:
+def run(
+    notebook: dict,
+    support: Path,
+    limits: Limits,
+    isolation: Isolation,
+    settings: dict[str, str],
+    stop: threading.Event | None = None,
+) -> Outcome:
     """Execute the code cells of a notebook (nbformat 4, as JSON) and return their outputs; raises nothing the notebook causes.
 
     support: folder whose files the notebook may read. settings: environment variables, ``KERAS_BACKEND`` for one.
+    stop: when it is set, the run is ended.
     """
     job = {"notebook": notebook, "limits": asdict(limits)}
     program = [sys.executable, "-m", "course_utils.classroom.runner"]
@@ -141,7 +149,7 @@ def run(notebook: dict, support: Path, limits: Limits, isolation: Isolation, set
             said: list[bytes] = []
             listen = threading.Thread(target=lambda: said.append(_tail(child.stderr)), daemon=True)
             feed.start(), listen.start()
-            stopped, peak = _watch(child, limits, begin)
+            stopped, peak = _watch(child, limits, begin, stop or threading.Event())
             listen.join(5)
         outcome = _read(answer)
     outcome.seconds, outcome.memory_gb = time.monotonic() - begin, peak / 1e9
@@ -193,7 +201,7 @@ def _tail(stream, most: int = 20_000) -> bytes:
     return kept
 
 
-def _watch(child: subprocess.Popen, limits: Limits, begin: float) -> tuple[str | None, int]:
+def _watch(child: subprocess.Popen, limits: Limits, begin: float, stop: threading.Event) -> tuple[str | None, int]:
     """Wait for the end of a child or of its limits. Returns why it was stopped (None: it ended itself), and its peak memory in bytes."""
     peak, spent, stopped = 0, 0.0, None
     while child.poll() is None and stopped is None:
@@ -208,8 +216,8 @@ def _watch(child: subprocess.Popen, limits: Limits, begin: float) -> tuple[str |
             stopped = f"it ran longer than {PATIENCE * limits.seconds} s in all"
         elif len(processes) > MOST_PROCESSES:
             stopped = f"it started more than {MOST_PROCESSES} processes"
-        else:
-            time.sleep(POLL_SECONDS)
+        elif stop.wait(POLL_SECONDS):
+            stopped = "grading was interrupted"
     for process in family(child.pid) if stopped else ():
         with contextlib.suppress(psutil.Error):
             process.kill()
@@ -243,17 +251,20 @@ def processor_seconds(processes: list[psutil.Process]) -> float:
 
 
 def _read(answer) -> Outcome:
-    """What the child wrote, one JSON line for each cell; a line cut off by its end is left out."""
-    outcome = Outcome()
+    """What the child wrote, one JSON line for each cell in their order; what is cut off, out of order or odd is left out."""
+    outcome, last = Outcome(), -1
     answer.seek(0)
     for line in answer:
         try:
             said = json.loads(line)
             if "stopped" in said:
-                outcome.stopped = str(said["stopped"])
-            else:
-                outcome.outputs[int(said["cell"])] = said["outputs"]
-                outcome.cut += [int(said["cell"])] if said["cut"] else []
-        except (ValueError, KeyError, TypeError):
+                outcome.stopped = str(said["stopped"])[:300]
+                break
+            cell = int(said["cell"])
+            if cell <= last:
+                break
+            last, outcome.outputs[cell] = cell, said["outputs"]
+            outcome.cut += [cell] if said["cut"] else []
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
             break
     return outcome

@@ -11,17 +11,18 @@ def configure(config: Config) -> None:
     from nbgrader.preprocessors import (
         AssignLatePenalties,
         CheckCellMetadata,
-        ClearHiddenTests,
         GetGrades,
         IgnorePattern,
         LimitOutput,
         SaveAutoGrades,
     )
 
-    from course_utils.classroom.preprocessors import IsolatedExecute, Remarks, ShortErrors
+    from course_utils.classroom.preprocessors import IsolatedExecute, Remarks, WithoutHidden
+    from course_utils.classroom.safe import markdown2html
 
     config.CourseDirectory.course_id = "why_wont_it_learn"
     config.OverwriteCells.add_missing_cells = True
+    config.HTMLExporter.filters = {"markdown2html": markdown2html}  # feedback and formgrader
     config.Autograde.autograde_preprocessors = [
         IsolatedExecute,
         IgnorePattern,
@@ -32,8 +33,7 @@ def configure(config: Config) -> None:
     ]
     config.GenerateFeedback.preprocessors = [
         GetGrades,
-        ClearHiddenTests,
-        ShortErrors,
+        WithoutHidden,
         Remarks,
         CSSHTMLHeaderPreprocessor,
     ]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import nbformat
 
+from course_utils.classroom import safe
+
 MOST_BYTES = 100_000_000
 #: Key of a notebook's metadata under which the course keeps what it noticed.
 KEY = "why_wont_it_learn"
@@ -31,17 +33,25 @@ class _Unusable(Exception):
     """Why a submission cannot be run; one line."""
 
 
-def stage(submission: Path, released: Path) -> Staged:
-    """Read one submission. submission: the student's folder; released: the notebook that was handed out."""
+def stage(submission: Path, released: Path, locked: dict[str, str] | None = None) -> Staged:
+    """Read one submission; raises nothing that a file of a student's causes.
+
+    submission: the student's folder. released: the notebook that was handed out. locked: grade id → the source to run for
+    cells that students may not change, with hidden checks; default: as handed out.
+    """
     template = nbformat.read(released, as_version=4)
     try:
         path, notes = _find(submission, released.name, template)
         notebook = _read(path)
-    except _Unusable as reason:
-        staged = Staged(copy.deepcopy(template), [], str(reason))
-    else:
         notebook.cells, repaired = _repair(notebook.cells, template.cells)
         staged = Staged(notebook, notes + repaired)
+    except _Unusable as reason:
+        staged = Staged(copy.deepcopy(template), [], safe.line(reason, 400))
+    except Exception as error:  # a shape that nobody thought of costs this submission, not the batch
+        staged = Staged(copy.deepcopy(template), [], safe.line(f"it cannot be read: {type(error).__name__}: {error}"))
+    for cell in staged.notebook.cells:
+        if told := _name(cell):
+            cell.source = (locked or {}).get(told, cell.source)
     for cell in staged.notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -54,23 +64,24 @@ def stage(submission: Path, released: Path) -> Staged:
 
 def _find(submission: Path, name: str, template: nbformat.NotebookNode) -> tuple[Path, list[str]]:
     """The notebook in a folder: the one of the right name, else the only one that is this assignment."""
-    files = sorted(path for path in submission.iterdir() if path.is_file() and not path.name.startswith("."))
-    for path in files:
+    entries = sorted(path for path in submission.iterdir() if not path.name.startswith("."))
+    for path in (submission, *entries):
         if path.is_symlink():
-            raise _Unusable(f"{path.name} is a link to another file; expected the notebook itself")
+            raise _Unusable(f"{path.name} is a link to another place; expected the notebook itself")
+    files = [path for path in entries if path.is_file()]
     if submission / name in files:
         return submission / name, []
     notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
     ours = [path for path in notebooks if _is_this_assignment(path, template)] if len(notebooks) > 1 else notebooks
     if len(ours) == 1:
         return ours[0], [f"the file was renamed: found {ours[0].name}, expected {name}"]
-    found = ", ".join(path.name for path in files[:5]) or "an empty folder"
+    found = ", ".join(path.name + "/" * path.is_dir() for path in entries[:5]) or "an empty folder"
     raise _Unusable(f"no notebook to grade: found {found}, expected {name}")
 
 
 def _is_this_assignment(path: Path, template: nbformat.NotebookNode) -> bool:
     try:
-        theirs = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in _read(path).cells}
+        theirs = set(map(_name, _read(path).cells))
     except _Unusable:
         return False
     return bool(theirs & set(_graded(template.cells)))
@@ -88,8 +99,8 @@ def _read(path: Path) -> nbformat.NotebookNode:
         raise _Unusable(
             f"{path.name} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from error
-    except RecursionError as error:
-        raise _Unusable(f"{path.name} is nested too deeply to be a notebook") from error
+    except (RecursionError, ValueError) as error:
+        raise _Unusable(f"{path.name} is nested too deeply, or has too long a number, to be a notebook") from error
     try:
         for cell in content.get("cells", ()):
             cell.update({"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {})
@@ -99,6 +110,7 @@ def _read(path: Path) -> nbformat.NotebookNode:
             for number, cell in enumerate(notebook.cells):
                 cell.setdefault("id", f"cell-{number}")
         nbformat.validate(notebook)
+        nbformat.v4.writes(notebook).encode()  # half a surrogate pair is valid JSON that no file can hold
     except Exception as error:  # nbformat raises whatever a misshapen file leads it to
         reason = " ".join(str(error).split())[:150]
         raise _Unusable(f"{path.name} is JSON, but not a notebook ({type(error).__name__}: {reason})") from error
@@ -117,8 +129,9 @@ def _repair(cells: list, template: list) -> tuple[list, list[str]]:
     notes, known, result, seen = [], _graded(template), [], set()
     by_id = {cell.id: name for name, cell in known.items()}
     for cell in cells:
-        told = cell.metadata.pop("nbgrader", None)
-        name = told.get("grade_id") if isinstance(told, dict) and told.get("grade_id") in known else by_id.get(cell.id)
+        told = _name(cell)
+        cell.metadata.pop("nbgrader", None)
+        name = told if told in known else by_id.get(cell.id)
         if name in seen:
             notes.append(f"cell {name!r} was there twice; the first one counts")
         elif name is not None:
@@ -149,4 +162,7 @@ def _repair(cells: list, template: list) -> tuple[list, list[str]]:
 
 
 def _name(cell: nbformat.NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    """nbgrader's id of a cell; None where it has none, or something that is no id."""
+    told = cell.metadata.get("nbgrader")
+    name = told.get("grade_id") if isinstance(told, dict) else None
+    return name if isinstance(name, str) else None

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 ALLOWED_IMPORTS = ("math", "numpy")
 #: Built-in functions that read code, files or the names of other cells.
 FORBIDDEN_NAMES = (
-    "breakpoint", "compile", "eval", "exec", "getattr", "get_ipython", "globals", "id", "input", "inspect", "linecache",
-    "locals", "open", "repr", "setattr", "vars", "dir", "hash", "type", "__import__", "In", "Out", "_ih",
+    "breakpoint", "compile", "eval", "exec", "getattr", "get_ipython", "globals", "input", "inspect", "linecache",
+    "locals", "open", "setattr", "vars", "__import__", "In", "Out", "_ih",
 )  # fmt: skip
 
 
@@ -63,16 +63,21 @@ class _Opaque:
 
 
 def check_test(
-    test: Callable[[Callable], None], clean: Callable | Sequence[Callable], faulty: Sequence[tuple[str, Callable]]
+    test: Callable[[Callable], None],
+    clean: Callable | Sequence[Callable],
+    faulty: Sequence[tuple[str, Callable]],
+    *,
+    besides: Sequence[str] = (),
 ) -> None:
     """Grade a student's test by mutation: it passes on clean functions and fails on each faulty one.
 
     test: takes the function under test, asserts, returns None. clean: one right function or several that differ in
     how they are written. faulty: (symptom, function) pairs; the symptom is what a student is told about a fault
-    that the test lets pass, so it does not give the fault away.
+    that the test lets pass, so it does not give the fault away. besides: names of the notebook that the test may not use,
+    such as another right version to compare with.
     Raises AssertionError with the first reason; NotImplementedError when the test is not written yet.
     """
-    refuse_inspection(test)
+    refuse_inspection(test, besides)
     for function in clean if isinstance(clean, Sequence) else [clean]:
         try:
             test(_Opaque(function))
@@ -97,7 +102,7 @@ def _passes(test: Callable, function: Callable) -> bool:
     return True
 
 
-def refuse_inspection(test: Callable) -> None:
+def refuse_inspection(test: Callable, besides: Sequence[str] = ()) -> None:
     """Raise AssertionError when a student's test (or measurement) looks at code instead of behaviour."""
     assert inspect.isfunction(test), "your test must be a function (def …), because its own text is looked at"
     try:
@@ -106,6 +111,9 @@ def refuse_inspection(test: Callable) -> None:
         raise AssertionError("the text of your test cannot be read; define it in a cell of this notebook") from error
     for node in ast.walk(tree):
         found = None
+        assert not (isinstance(node, ast.Name) and node.id in besides), (
+            f"line {node.lineno} of your test uses {node.id}: compare with numbers or a formula of your own"
+        )
         if isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES:
             found = node.id
         elif isinstance(node, ast.Attribute) and node.attr.startswith(("_", "func_", "f_", "gi_")):

@@ -201,6 +201,26 @@ MISTAKES = (
     ),
     Mistake(
         case=NORMAL,
+        task="he_kernel",
+        what="rng.random is stretched to the right spread and not centred: no weight is negative",
+        symptom="whose weights lie on one side of zero",
+        code='''def he_kernel(rng, shape):
+    """Start values by He's rule for a layer with ReLU."""
+    return rng.random(shape) * np.sqrt(12 * 2 / np.prod(shape[:-1]))
+''',
+    ),
+    Mistake(
+        case="fer-same-order-every-epoch",
+        task="he_kernel",
+        what="rng is not used; NumPy's global generator gives other values at each run (a hidden check)",
+        symptom="with which a run cannot be repeated",
+        code='''def he_kernel(rng, shape):
+    """Start values by He's rule for a layer with ReLU."""
+    return np.random.normal(0.0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+''',
+    ),
+    Mistake(
+        case=NORMAL,
         task="test_he_kernel",
         what="the test looks at the shape only, which N(0, 1) has too",
         code='''def test_he_kernel(kernel_of):

@@ -202,6 +202,17 @@ MISTAKES = (
     return features.T @ (2 * (answers - targets) * slope / sums.shape[1])
 ''',
     ),
+    Mistake(
+        case="hands-relu-output",
+        task="kernel_gradient",
+        what="gives the ReLU the slope 1 at exactly 0: a unit that answers 0 seems to learn (a hidden check)",
+        code='''def kernel_gradient(features, sums, targets, relu):
+    """Slope 1 at 0."""
+    answers = np.maximum(sums, 0) if relu else sums
+    slope = (sums >= 0) if relu else 1.0
+    return features.T @ (2 * (answers - targets) * slope / sums.size)
+''',
+    ),
     # ------------------------------------------------------------------------------------------ small_network
     *(
         Mistake(
@@ -226,6 +237,12 @@ MISTAKES = (
         for case, what, activation, reduction in (
             ("hands-relu-output", "the ReLU at the output is kept", "relu", "sum_over_batch_size"),
             ("hands-scalar-reduce", "the loss is still summed over the batch", None, "sum"),
+            (
+                "hands-relu-output",
+                "a tanh at the output clears the bar, and 32 % of the targets lie beyond its reach (a hidden check)",
+                "tanh",
+                "sum_over_batch_size",
+            ),
             ("hands-exp-output", "an exponential instead, as the thread advises", "exponential", "sum_over_batch_size"),
         )
     ),

@@ -156,6 +156,22 @@ def read_patches(image, points, size):
         ),
     ),
     Mistake(
+        case="mdm-unwritten-pixels",
+        task="read_patches",
+        what="memory of the image's own type, as in the faulty reader: of whole numbers, all fractions are cut off",
+        symptom="that keeps the contract for some images only",
+        code=_reader(
+            (
+                "image, points = np.asarray(image",
+                "kind = np.asarray(image).dtype\n    image, points = np.asarray(image",
+            ),
+            (
+                "return (1 - low_share) * upper + low_share * lower",
+                "return ((1 - low_share) * upper + low_share * lower).astype(kind)",
+            ),
+        ),
+    ),
+    Mistake(
         case="mdm-glimpse-normalized",
         task="read_patches",
         what="the reader has another idea of a position than its caller: lesson 31's windows, rounded and off centre",
@@ -175,8 +191,8 @@ def read_patches(image, points, size):
         task="test_read_patches",
         what="a test of shape and finiteness only",
         code="""
-def test_read_patches(read_patches):
-    found = read_patches(np.ones((20, 30)), np.array([[3.0, 4.0], [-5.0, 40.0]]), 6)
+def test_read_patches(reader):
+    found = reader(np.ones((20, 30)), np.array([[3.0, 4.0], [-5.0, 40.0]]), 6)
     assert found.shape == (2, 6, 6)
     assert np.isfinite(found).all()
 """,
@@ -186,9 +202,9 @@ def test_read_patches(read_patches):
         task="test_read_patches",
         what="a test at one point in the middle of the image, with x = y, and an odd size",
         code="""
-def test_read_patches(read_patches):
+def test_read_patches(reader):
     ramp = 10.0 * np.arange(9) + 100.0 * np.arange(9)[:, None]
-    found = read_patches(ramp, np.array([[4.0, 4.0]]), 3)
+    found = reader(ramp, np.array([[4.0, 4.0]]), 3)
     assert np.allclose(found, ramp[None, 3:6, 3:6], atol=1e-3)
 """,
     ),

@@ -219,6 +219,21 @@ def batch_norm(x, state, training, momentum=0.9, epsilon=1e-3):
 """,
     ),
     Mistake(
+        case="fer-summed-loss-vs-l2",
+        task="batch_norm",
+        what="the squares are divided by another number: N − 1 instead of N",
+        symptom="whose spread in training is a little off, and more so in small batches",
+        code="""
+def batch_norm(x, state, training, momentum=0.9, epsilon=1e-3):
+    if not training:
+        return (x - state[0]) / np.sqrt(state[1] + epsilon), state
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(axis=axes), x.var(axis=axes, ddof=1)
+    moved = momentum * state[0] + (1 - momentum) * mean, momentum * state[1] + (1 - momentum) * variance
+    return (x - mean) / np.sqrt(variance + epsilon), moved
+""",
+    ),
+    Mistake(
         case="fer-weights-no-op",
         task="weighted_loss",
         what="the weight of the rare class multiplies every picture",
@@ -310,6 +325,15 @@ def learning_rate(step, batch, seen_before=0, pictures=PICTURES, base=5e-4, kept
         code="""
 def learning_rate(step, batch, seen_before=0, pictures=PICTURES, base=5e-4, kept=0.99, floor=1e-5):
     return max(base * kept ** int((seen_before / 256 + step) // (pictures / 256)), floor)
+""",
+    ),
+    Mistake(
+        case="fer-lr-decayed-to-nothing",
+        task="learning_rate",
+        what="the documented formula with the right batch and a floor, but passes are counted with fractions, not whole numbers",
+        code="""
+def learning_rate(step, batch, seen_before=0, pictures=PICTURES, base=5e-4, kept=0.99, floor=1e-5):
+    return max(base * kept ** int((seen_before / batch + step) // (pictures / batch)), floor)
 """,
     ),
     Mistake(
