@@ -47,7 +47,10 @@ class Notebook:
         return True
 
 
-@pytest.fixture(params=[20270131, 5])
+FULL, AGAIN = 20270131, 5  # two teachers' seeds; with the second one, tasks whose check trains are left out
+
+
+@pytest.fixture(params=[FULL, AGAIN])
 def seed(request):
     return request.param
 
@@ -68,6 +71,8 @@ def test_every_mistake_loses_exactly_its_task(assignment, seed, monkeypatch):
     wrong = {}
     for number, mistake in enumerate(mistakes.of(assignment)):
         own = f"check_{mistake.task}"
+        if seed == AGAIN and own not in quick:
+            continue
         notebook.run(mistake.code)
         lost = {name for name in sorted(quick | {own}) if not notebook.passes(checks[name])}
         notebook.run(solutions[mistake.task])
