@@ -10,7 +10,7 @@ import typer
 
 from course_utils.classroom import folder as class_folder
 from course_utils.classroom import grading, rehearsal, releasing, reporting
-from course_utils.runtime import CourseError
+from course_utils.runtime import BACKENDS, CourseError, nearest
 
 app = typer.Typer(help="For teachers: release assignments, grade submissions, report.", no_args_is_help=True)
 FOLDER = typer.Option(None, "--folder", help="The class's folder; default: class/ in the checkout.")
@@ -19,6 +19,15 @@ ASSIGNMENT = typer.Argument(metavar="ASSIGNMENT", help="Name or short form: a1_d
 
 def _folder(asked: Path | None) -> Path:
     return (asked or class_folder.default()).resolve()
+
+
+def _backend(name: str | None) -> dict[str, str] | None:
+    """The environment of submissions on another backend; None for the class's own."""
+    if name is None:
+        return None
+    if name not in BACKENDS:
+        raise CourseError(nearest(name, BACKENDS, "backend"))
+    return {"COURSE_SIZE": "reduced", "KERAS_BACKEND": name}
 
 
 @app.command()
@@ -51,9 +60,11 @@ def grade(
     seconds: int = typer.Option(None, min=1, help="Processor seconds a submission may use in all (default 300)."),
     memory_gb: float = typer.Option(None, min=0.5, help="Memory of a submission (default 4)."),
     isolation: str = typer.Option(None, help="auto (bubblewrap, or an error), bubblewrap, or process."),
+    backend: str = typer.Option(None, help="Keras backend of the submissions: tensorflow, jax or torch."),
 ) -> None:
     """Run every submission in a sandbox of its own, have nbgrader grade it, write feedback pages. One bad file costs only itself."""
     limits = {"cell_seconds": cell_seconds, "seconds": seconds, "memory_gb": memory_gb, "isolation": isolation}
+    limits["settings"] = _backend(backend)
     begin = time.monotonic()
     grades = grading.grade(
         _folder(folder),
@@ -107,6 +118,7 @@ def rehearse(
     cell_seconds: int = typer.Option(60, min=1, help="Processor seconds one cell may use."),
     seconds: int = typer.Option(300, min=1, help="Processor seconds a submission may use in all."),
     memory_gb: float = typer.Option(4.0, min=0.5, help="Memory of a submission."),
+    backend: str = typer.Option(None, help="Keras backend of the submissions."),
 ) -> None:
     """Try the grading on a made-up class of right, wrong and hostile submissions; exit code 1 when one is not graded as it should be."""
     if kinds not in rehearsal.KINDS:
@@ -117,6 +129,7 @@ def rehearse(
     releasing.release(folder, name, secret)
     submissions = rehearsal.batch(folder, name, kinds, size)
     limits = {"cell_seconds": cell_seconds, "seconds": seconds, "memory_gb": memory_gb}
+    limits |= {"settings": settings} if (settings := _backend(backend)) else {}
     begin = time.monotonic()
     grades = grading.grade(folder, name, workers=workers, settings=limits, tell=_tell)
     wrong = rehearsal.judge(submissions, grades)
