@@ -7,6 +7,7 @@ This is the only module that reads the environment:
 ``COURSE_SEED``      seed of the run (default 0)
 ``COURSE_VERDICTS``  file to which ``cases.judge`` appends one JSON line a verdict
 ``KERAS_BACKEND``    ``tensorflow`` (default), ``jax`` or ``torch``; read by Keras itself
+``NBGRADER_EXECUTION``  ``autograde`` while an assignment is graded; set by the grading itself
 
 First met in lesson 00_start_here.
 """
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 BACKENDS = ("tensorflow", "jax", "torch")
+GRADING = "NBGRADER_EXECUTION"  #: nbgrader's own variable
 GPU_ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow takes GPU memory as it needs it, not all at once
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
@@ -208,6 +210,24 @@ def environment(scratch: Path, **settings: str) -> dict[str, str]:
         for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
             result.setdefault(name, str(scratch / name.lower()))
     return result
+
+
+def bare_environment(programs: Path) -> dict[str, str]:
+    """The least that a program needs to start: a ``PATH`` with ``programs`` in front, and on Windows the system's folders."""
+    kept = ("SYSTEMROOT", "COMSPEC", "APPDATA") if os.name == "nt" else ()
+    result = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**result, "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])}
+
+
+def find_programs_in(folder: Path) -> None:
+    """Let this process, and those it starts, find the programs of ``folder`` by their bare names."""
+    if str(folder) not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = bare_environment(folder)["PATH"]
+
+
+def grading() -> bool:
+    """Whether this kernel runs for a grade; nbgrader says so in the environment."""
+    return os.environ.get(GRADING) == "autograde"
 
 
 def verdict_log() -> Path | None:

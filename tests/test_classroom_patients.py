@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from course_utils import probes
-from course_utils.classroom import diagnosis, patients, tasks
+from course_utils import probes, runtime
+from course_utils.classroom import diagnosis, patients
 from course_utils.runtime import CourseError, SettingsError
 
 BAR = 0.87
@@ -81,7 +81,7 @@ def test_the_cause_is_told_for_the_demo_and_while_grading(monkeypatch):
         patients.true_cause("A", CARDS[0])
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     assert patients.true_cause("A", CARDS[0]) == patients._cause("A", CARDS[0])
-    assert tasks.grading()
+    assert runtime.grading()
 
 
 @every_cause

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import logging
-import os
 import re
 import sys
 import warnings
@@ -91,9 +90,7 @@ def interface(folder: Path, **settings: dict):
     log.propagate = False  # nbgrader's API keeps what is logged and gives it back with its result
     log.handlers = [logging.NullHandler()]
     log.setLevel(logging.INFO)
-    programs = str(Path(sys.executable).parent)
-    if programs not in os.environ.get("PATH", "").split(os.pathsep):  # nbgrader calls alembic by its bare name
-        os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    runtime.find_programs_in(Path(sys.executable).parent)  # nbgrader calls alembic by its bare name
     return NbGraderAPI(config=config, log=log)
 
 

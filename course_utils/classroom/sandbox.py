@@ -22,6 +22,7 @@ from typing import Literal
 
 import psutil
 
+from course_utils import runtime
 from course_utils.runtime import SettingsError
 
 Isolation = Literal["bubblewrap", "process"]
@@ -170,11 +171,11 @@ def _copy(support: Path, folder: Path) -> None:
 def _environment(home: str, settings: dict[str, str]) -> dict[str, str]:
     """Nothing of the teacher's environment but where programs are and how text is written."""
     result = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        **runtime.bare_environment(Path(sys.executable).parent),
         "HOME": home,
         "TMPDIR": "/tmp" if home == HOME else home,
         "LANG": "C.UTF-8",
-        "NBGRADER_EXECUTION": "autograde",
+        runtime.GRADING: "autograde",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
@@ -182,7 +183,6 @@ def _environment(home: str, settings: dict[str, str]) -> dict[str, str]:
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
         result[name] = f"{home}/.{name.lower()}"
     if os.name == "nt":
-        result |= {name: os.environ[name] for name in ("SYSTEMROOT", "COMSPEC", "APPDATA") if name in os.environ}
         result |= {"USERPROFILE": home, "TEMP": home, "TMP": home}
     return result | settings
 
