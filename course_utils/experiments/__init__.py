@@ -35,6 +35,7 @@ from course_utils import runtime
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
 NAMES = (
+    "facts",
     "digits",
     "hands",
     "faces_data",

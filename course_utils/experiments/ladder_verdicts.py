@@ -73,8 +73,8 @@ CLAIMS = (
 )
 
 
-def _runs(result: dict[str, Any], claim: Claim) -> dict[int, tuple[dict[str, float], dict[str, float]]]:
-    """What was measured of the claim's row and of the one it is held against, by seed; of the long runs where both have one."""
+def runs_of(result: dict[str, Any], claim: Claim) -> dict[int, tuple[dict[str, float], dict[str, float]]]:
+    """What was measured of a claim's row and of the one it is held against, by seed; of the long runs where both have one."""
     rows = (claim.row, claim.against[0] if claim.against else claim.row)
     for ending in (LONG, ""):
         one, other = ({r["seed"]: r["measured"] for r in result["rows"] if r["row"] == row + ending} for row in rows)
@@ -103,7 +103,7 @@ def judge(claim: Claim, result: dict[str, Any]) -> dict[str, Any]:
     """
     if result["size"]["data"] != "real":
         raise DataError(f"{result['experiment']}: found a result on the stand-in, expected one on real pictures")
-    runs = _runs(result, claim)
+    runs = runs_of(result, claim)
     found = {"row": claim.row, "documented": claim.documented, "measured": None, "seeds": len(runs), "steps": None}
     if not runs:
         return found | {"verdict": "not measured", "why": "not run"}

@@ -1,4 +1,4 @@
-"""What README and the teacher's guide take from lessons, assignments and results: tables and figures. ``make pages`` writes them again.
+"""What README, the page of results and the teacher's guide take from lessons, assignments and results: tables and figures. ``make pages`` writes them again.
 
 One module a part, with ``table()`` and ``DRAWINGS``. Everything is read from committed files or made within seconds.
 """
@@ -6,13 +6,25 @@ One module a part, with ``table()`` and ``DRAWINGS``. Everything is read from co
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import assignments, beyond, digits, evaluation, expressions, faces, hands, ladder
+from course_utils.cli.pages import (
+    assignments,
+    beyond,
+    claims,
+    contract,
+    digits,
+    evaluation,
+    expressions,
+    faces,
+    hands,
+    ladder,
+)
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -35,8 +47,13 @@ def _header(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", first, re.MULTILINE))
 
 
-BLOCKS = {
-    "lessons": lesson_map,
+RESULTS = "results/README.md"
+BLOCKS = {"lessons": lesson_map, "claims-counts": claims.counts, "claims-telling": claims.telling}
+RESULT_BLOCKS = {
+    **{f"claims-{part}": partial(claims.table, part) for part in claims.HEADS},
+    "contract": lambda: contract.cases_table(claims.records()),
+    "lessons-by-backend": lambda: contract.lessons_table(claims.records()),
+    "files": lambda: contract.files_table(claims.records()),
     "digits": digits.table,
     "hands": hands.table,
     "faces": faces.table,
@@ -44,7 +61,6 @@ BLOCKS = {
     "photos": faces.photos,
     "batch-norm": expressions.batch_norm,
     "ladder": ladder.table,
-    "ladder-verdicts": ladder.verdicts,
     "splits": evaluation.splits,
     "rare-class": evaluation.rare,
     "beyond": beyond.table,
@@ -55,7 +71,7 @@ DRAWINGS = (
 
 
 #: Page → its blocks.
-PAGES = {"README.md": BLOCKS, assignments.GUIDE: {"assignments": assignments.table}}
+PAGES = {"README.md": BLOCKS, RESULTS: RESULT_BLOCKS, assignments.GUIDE: {"assignments": assignments.table}}
 
 
 def with_fresh_blocks(text: str, page: str = "README.md") -> str:

@@ -1,4 +1,4 @@
-"""README's table of lesson 51: the modern recipe beside published figures. Part 4."""
+"""The page of results' table of lesson 51: the modern recipe beside published figures. Part 4."""
 
 from __future__ import annotations
 

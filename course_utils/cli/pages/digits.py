@@ -1,4 +1,4 @@
-"""README's table and figures of Part 1, digits."""
+"""The page of results' table and figures of Part 1, digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""README's tables and figure of lessons 47 and 48: the splits, one rare class, ensembles and views. Part 4."""
+"""The page of results' tables and figure of lessons 47 and 48: the splits, one rare class, ensembles and views. Part 4."""
 
 from __future__ import annotations
 

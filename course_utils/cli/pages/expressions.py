@@ -1,4 +1,4 @@
-"""README's table and figure of Part 4, expressions."""
+"""The page of results' table and figure of Part 4, expressions."""
 
 from __future__ import annotations
 

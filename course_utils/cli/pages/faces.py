@@ -1,4 +1,4 @@
-"""README's tables and figures of Part 3, faces."""
+"""The page of results' tables and figures of Part 3, faces."""
 
 from __future__ import annotations
 

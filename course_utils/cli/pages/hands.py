@@ -1,4 +1,4 @@
-"""README's table and figures of Part 2, hands."""
+"""The page of results' table and figures of Part 2, hands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""README's table and figure of the ladder of experiments, Part 4."""
+"""The page of results' table and figure of the ladder of experiments, Part 4."""
 
 from __future__ import annotations
 
@@ -47,21 +47,6 @@ def table() -> str:
         f"last quarter of a run; FER2013: {first['steps']} steps of {first['batch']}, documented network"
     )
     return "\n".join([*lines, "", made_by(full, about), "", made_by(reduced, "Rendered faces")])
-
-
-def verdicts() -> str:
-    """Markdown table: what the write-up says of each row, and whether it holds on FER2013."""
-    _, full = _results()
-    lines = ["| row | the write-up | measured on FER2013 | verdict |", "|---|---|---|---|"]
-    for one in ladder_verdicts.table(full):
-        measured = (
-            "–"
-            if one["measured"] is None
-            else f"{100 * one['measured']:.1f} ({one['steps']} steps, seeds: {one['seeds']})"
-        )
-        why = f" ({one['why']})" if one["why"] and one["why"] != "not run" else ""
-        lines.append(f"| {one['row']} | {one['documented']} | {measured} | {one['verdict']}{why} |")
-    return "\n".join(lines)
 
 
 def draw() -> plt.Figure:

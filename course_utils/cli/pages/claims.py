@@ -1,0 +1,121 @@
+"""Every documented claim beside what was measured: the tables of ``results/README.md``, and README's summary of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+from course_utils import cases
+from course_utils.cases.registry import PARTS
+from course_utils.cli.pages.contract import kept
+from course_utils.experiments import claims, result_path
+from course_utils.experiments.claims import VERDICTS, Claim, Finding, Records
+from course_utils.experiments.claims.evidence import Holds, Ladder, Measured
+
+HEADS = {
+    "digits": "Part 1, digits",
+    "hands": "Part 2, hands",
+    "faces": "Part 3, faces",
+    "expressions": "Part 4, expressions",
+}
+
+
+@cache
+def records() -> Records:
+    """The committed results, read once for all tables."""
+    return Records()
+
+
+def table(part: str) -> str:
+    """Markdown: the claims of a part, one table a group. Claim, what was documented and by whom, ours, verdict."""
+    groups = claims.groups(part)
+    lines = []
+    for title, group in groups.items():
+        if len(groups) > 1:
+            lines += [f"#### {title}", ""]
+        lines += ["| claim | documented | ours | verdict |", "|---|---|---|---|"]
+        lines += [f"| {' | '.join(map(_safe, row(claim, records())))} |" for claim in group]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def row(claim: Claim, made: Records, *, root: str = "..") -> tuple[str, str, str, str]:
+    """The cells of one claim. root: the way from the page to the checkout's root."""
+    found = claims.judge(claim, made)
+    documented = f"{claim.documented}<br>*{claims.source_of(claim).link}*"
+    return claim.what, documented, _ours(claim, found, made, root), verdict(claim, found)
+
+
+def verdict(claim: Claim, found: Finding) -> str:
+    """The verdict in words, why it is not a plainer one, and the rule."""
+    words = f"**{found.verdict}**" + (f": {found.why}" if found.why else "")
+    rule = claim.evidence.rule()
+    return f"{words}<br>*holds if {rule}*" if rule and found.ours != "–" else words
+
+
+def _ours(claim: Claim, found: Finding, made: Records, root: str) -> str:
+    cells = [found.ours]
+    if found.on:
+        cells.append(f"*{found.on}; {_seeds(found.seeds)}; {found.device}; {_file(claim, root)}*")
+    cells += [_case(name, made, root) for name in claim.all_cases]
+    return "<br>".join(cells)
+
+
+def _seeds(seeds: tuple[int, ...]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _file(claim: Claim, root: str) -> str:
+    name = {Measured: lambda e: result_path(e.experiment).name, Ladder: lambda e: result_path("ladder").name}
+    name |= {Holds: lambda e: "backends.json"}
+    file = name[type(claim.evidence)](claim.evidence)
+    return f"[{file}]({root}/results/{file})"
+
+
+def _case(name: str, made: Records, root: str) -> str:
+    case = cases.get(name)
+    return (
+        f"`{name}`, lesson [{case.lesson[:2]}]({root}/notebooks/{case.lesson}.ipynb): {kept(case, 'tensorflow', made)}"
+    )
+
+
+def _safe(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\n", " ")
+
+
+def counts() -> str:
+    """Markdown: how many claims of each part have which verdict."""
+    lines = ["| | " + " | ".join(VERDICTS) + " | claims |", "|---" * (len(VERDICTS) + 2) + "|"]
+    found = {part: Counter() for part in PARTS}
+    for claim in claims.all_claims().values():
+        found[claim.part][claims.judge(claim, records()).verdict] += 1
+    for part, some in found.items():
+        cells = [str(some[word]) for word in VERDICTS]
+        lines.append(
+            f"| [{HEADS[part]}](results/README.md#{_anchor(HEADS[part])}) | {' | '.join(cells)} | {some.total()} |"
+        )
+    every = sum(found.values(), Counter())
+    return "\n".join([*lines, f"| all | {' | '.join(str(every[word]) for word in VERDICTS)} | {every.total()} |"])
+
+
+def _anchor(heading: str) -> str:
+    """How GitHub names a heading."""
+    return heading.lower().replace(",", "").replace(" ", "-")
+
+
+def telling() -> str:
+    """Markdown: the claims that README prints."""
+    lines = ["| claim | documented | ours | verdict |", "|---|---|---|---|"]
+    for claim in claims.all_claims().values():
+        if claim.telling:
+            found = claims.judge(claim, records())
+            why = f": {found.why}" if found.why else ""
+            ours = f"{found.ours}<br>*{found.on}; {_seeds(found.seeds)}*" if found.on else found.ours
+            cells = (
+                claim.what,
+                f"{claim.documented}<br>*{claims.source_of(claim).link}*",
+                ours,
+                f"**{found.verdict}**{why}",
+            )
+            lines.append(f"| {' | '.join(map(_safe, cells))} |")
+    return "\n".join(lines)

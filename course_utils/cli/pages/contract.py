@@ -1,0 +1,107 @@
+"""The contract of ``results/README.md``: every case and every lesson on every backend, and what each file of results is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from course_utils import cases, experiments, runtime
+from course_utils.cases import Case
+from course_utils.cli import lessons
+from course_utils.experiments.claims import Records
+from course_utils.runtime import BACKENDS
+
+NOT_RUN = "not yet run"
+
+
+def _rows(lesson: str, backend: str, records: Records) -> list[dict[str, Any]]:
+    result = records.backends
+    return [row for row in (result["rows"] if result else ()) if (row["lesson"], row["backend"]) == (lesson, backend)]
+
+
+def kept(case: Case, backend: str, records: Records) -> str:
+    """How a case did on a backend: seeds passed of those run and the worst margin, in words."""
+    if backend not in case.backends:
+        return "not made for it"
+    rows = _rows(case.lesson, backend, records)
+    if not rows:
+        return NOT_RUN
+    if all(row["status"] == "left out" for row in rows):
+        return "left out"
+    verdicts = [next((v for v in row["verdicts"] if v["id"] == case.id), None) for row in rows]
+    found = [verdict for verdict in verdicts if verdict]
+    margins = [verdict["margin"] for verdict in found if verdict["margin"] is not None]
+    words = f"{sum(bool(verdict['passed']) for verdict in found)} of {len(rows)}"
+    words += f", {min(margins):.2g}×" if margins else ", exact" if found else ""
+    return words + (", *stale*" if any(map(records.is_stale, rows)) else "")
+
+
+def cases_table(records: Records) -> str:
+    """Markdown: case × backend."""
+    lines = [
+        "| case | lesson | kind | what is documented | " + " | ".join(BACKENDS) + " |",
+        "|---" * (4 + len(BACKENDS)) + "|",
+    ]
+    for case in cases.all_cases().values():
+        cells = [kept(case, backend, records) for backend in BACKENDS]
+        lesson = f"[{case.lesson[:2]}](../notebooks/{case.lesson}.ipynb)"
+        holds = "holds" if case.status == "reproduces" else "**refuted**"
+        lines.append(f"| `{case.id}` | {lesson} | {case.kind} | {holds} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _made(records)])
+
+
+def lessons_table(records: Records) -> str:
+    """Markdown: lesson × backend, with CPU-seconds after imports (median of the runs that passed)."""
+    lines = ["| lesson | " + " | ".join(BACKENDS) + " |", "|---" * (1 + len(BACKENDS)) + "|"]
+    for lesson in lessons.names():
+        cells = [_lesson(_rows(lesson, backend, records), records) for backend in BACKENDS]
+        lines.append(f"| [{lesson}](../notebooks/{lesson}.ipynb) | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _made(records)])
+
+
+def _lesson(rows: list[dict[str, Any]], records: Records) -> str:
+    if not rows:
+        return NOT_RUN
+    if all(row["status"] == "left out" for row in rows):
+        return f"left out: {rows[0]['why']}".replace("|", "\\|")
+    good = sorted(row["cpu_s"] for row in rows if row["status"] == "passed")
+    cost = f", {good[len(good) // 2]:.0f} CPU-s" if good else ""
+    return f"{len(good)} of {len(rows)}{cost}" + (", *stale*" if any(map(records.is_stale, rows)) else "")
+
+
+def _made(records: Records) -> str:
+    result = records.backends
+    if result is None:
+        return "`backends.json` is not there yet: no lesson has been run on several seeds and backends for this page."
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return f"{result['what']}; {result['device']}; {versions}; `{result['command']}`."
+
+
+def files_table(records: Records) -> str:
+    """Markdown: every JSON file of results: what it is, its size, seeds and command, and whether it is stale."""
+    lines = ["| file | what it holds | size, seeds | made by | as the code is now |", "|---|---|---|---|---|"]
+    named = set()
+    for name in experiments.NAMES:
+        sizes = [experiments.committed_size(name)]
+        sizes += [runtime.REDUCED] if hasattr(experiments.get(name), "RESULT") else []
+        for size in dict.fromkeys(sizes):
+            path = experiments.result_path(name, size)
+            if path.exists() and path.name not in named:
+                named.add(path.name)
+                result = experiments.load_result(name, size)
+                seeds = ", ".join(map(str, result["seeds"]))
+                fresh = "**stale**" if result["stale"] else "yes"
+                lines.append(_line(path.name, result["title"], f"{size.name}; {seeds}", result["command"], fresh))
+    for path in sorted(runtime.results_dir().glob("*.json")):
+        if path.name not in named and not path.name.endswith(".partial.json"):
+            result = json.loads(path.read_text(encoding="utf-8"))
+            seeds = {str(row["seed"]) for row in result["rows"] if "seed" in row} or {str(result.get("seed", "–"))}
+            size = ", ".join(map(str, result["size"].values())) if result.get("size") else "–"
+            lines.append(
+                _line(path.name, result["what"], f"{size}; {', '.join(sorted(seeds))}", result["command"], "–")
+            )
+    return "\n".join(lines)
+
+
+def _line(file: str, what: str, size: str, command: str, fresh: str) -> str:
+    return f"| [{file}]({file}) | {what} | {size} | `{command}` | {fresh} |".replace("\n", " ")

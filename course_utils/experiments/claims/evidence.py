@@ -1,0 +1,417 @@
+"""How a claim is held against what is committed: numbers of experiments, verdicts of cases, the ladder's own rules.
+
+A verdict is one of four words, and always computed. *reproduced*: the rule holds on every seed. *refuted*: it holds on none.
+*not yet measured*: no run, a run on the stand-in where the claim is about published data, too few seeds or pictures, or seeds
+that disagree. *stale*: the code has changed since the numbers were measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from course_utils import cases, experiments
+from course_utils.experiments import ladder_verdicts
+from course_utils.runtime import CourseError
+
+REPRODUCED, REFUTED, NOT_MEASURED, STALE = VERDICTS = ("reproduced", "refuted", "not yet measured", "stale")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found on a claim: the verdict, why it is not a plainer one, our numbers as text, and what they were made on."""
+
+    verdict: str
+    why: str = ""
+    ours: str = "–"
+    on: str = ""
+    device: str = ""
+    seeds: tuple[int, ...] = ()
+
+
+def load_backends() -> tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]]:
+    """Every lesson on every backend, or None where that has not been run; and what tells whether a row is stale."""
+    try:
+        from course_utils.experiments import backends
+    except ImportError:
+        return None, lambda row: False
+    return backends.load(), backends.is_stale
+
+
+@dataclass
+class Records:
+    """The committed results, read once each. ``results`` and ``lessons`` stand in for the files where given (tests)."""
+
+    results: Mapping[str, dict[str, Any]] | None = None
+    lessons: tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]] | None = None
+    _read: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+
+    def result(self, experiment: str) -> dict[str, Any] | None:
+        """The committed result of an experiment, None where there is none. Raises DataError when it cannot be read."""
+        if self.results is not None and experiment in self.results:
+            return self.results[experiment]
+        if experiment not in self._read:
+            there = experiments.result_path(experiment).exists()
+            self._read[experiment] = experiments.load_result(experiment) if there else None
+        return self._read[experiment]
+
+    @cached_property
+    def _lessons(self) -> tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]]:
+        return self.lessons if self.lessons is not None else load_backends()
+
+    @property
+    def backends(self) -> dict[str, Any] | None:
+        """Every lesson on every backend, or None."""
+        return self._lessons[0]
+
+    def is_stale(self, row: dict[str, Any]) -> bool:
+        """Whether a lesson has changed since it was run."""
+        return self._lessons[1](row)
+
+
+@dataclass(frozen=True)
+class Within:
+    """The rule that a number lies from low to high (None: open), or misses by no more than ``slack``, its sampling error."""
+
+    low: float | None
+    high: float | None
+    slack: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise CourseError("a rule needs a lower or an upper bar")
+
+    def holds(self, number: float) -> bool:
+        """Whether the number keeps the rule; NaN never does."""
+        above = self.low is None or number >= self.low - self.slack
+        return bool(above and (self.high is None or number <= self.high + self.slack) and not math.isnan(number))
+
+    def text(self, form: str) -> str:
+        """The rule as people read it, in the form of the number."""
+        if self.high is None:
+            words = f"≥ {form.format(self.low)}"
+        elif self.low is None:
+            words = f"≤ {form.format(self.high)}"
+        elif form.format(self.low) == form.format(self.high):
+            words = form.format(self.low)
+        else:
+            words = f"{form.format(self.low)} to {form.format(self.high)}"
+        return f"{words} (± {form.format(self.slack)})" if self.slack else words
+
+
+def near(value: float, factor: float) -> Within:
+    """Within a factor of a documented figure: what one early run can promise of the next."""
+    return Within(value / factor, value * factor)
+
+
+def off(value: float, by: float) -> Within:
+    """A documented figure, give or take ``by``."""
+    return Within(value - by, value + by)
+
+
+def order(value: float) -> Within:
+    """The order of magnitude of a documented figure."""
+    return near(value, 10**0.5)
+
+
+#: Pictures after which a network on FER2013 may refute an accuracy by being low, as in ``ladder_verdicts``.
+ENOUGH = ladder_verdicts.ENOUGH
+SAMPLING = ladder_verdicts.SAMPLING
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of a result and its rule.
+
+    over, less: (row, value) by which it is divided, and which is taken off, of the same seed; a text is a value of the same row.
+    turn: what is done to the number first. name: what the number is, where a claim has several.
+    """
+
+    row: str
+    value: str
+    rule: Within
+    form: str = "{:.3g}"
+    over: str | tuple[str, str] | None = None
+    less: str | tuple[str, str] | None = None
+    turn: Callable[[float], float] | None = None
+    name: str = ""
+
+    @property
+    def other_row(self) -> str | None:
+        """The other row that the number needs, if any."""
+        others = [each[0] for each in (self.over, self.less) if isinstance(each, tuple) and each[0] != self.row]
+        return others[0] if others else None
+
+    def numbers(self, result: dict[str, Any]) -> dict[int, float]:
+        """The number by seed; what was not finite is NaN. Raises KeyError when the row or a value was not measured."""
+        found = _by_seed(result, self.row, self.value)
+        for sign, other in (("/", self.over), ("-", self.less)):
+            if other is not None:
+                theirs = _by_seed(result, *((self.row, other) if isinstance(other, str) else other))
+                both = sorted(found.keys() & theirs.keys())
+                found = {s: found[s] / theirs[s] if sign == "/" else found[s] - theirs[s] for s in both}
+        return {seed: self.turn(number) if self.turn else number for seed, number in found.items()}
+
+    def text(self, numbers: list[float]) -> str:
+        """The number over the seeds: mean and range."""
+        finite = [number for number in numbers if not math.isnan(number)]
+        forms = dict.fromkeys(self.form.format(number) for number in (min(finite), max(finite))) if finite else ()
+        spread = " or ".join(filter(None, (" – ".join(forms), "not finite" if len(finite) < len(numbers) else "")))
+        return f"{self.name} {spread}" if self.name else spread
+
+
+def _by_seed(result: dict[str, Any], row: str, value: str) -> dict[int, float]:
+    measured = {r["seed"]: r["measured"] for r in result["rows"] if r["row"] == row}
+    if not measured:
+        raise KeyError(row)
+    return {seed: math.nan if m[value] is None else float(m[value]) for seed, m in sorted(measured.items())}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of one experiment, each with a rule.
+
+    on: what they were measured on, in words. real: whether these rows are of published data (default: as the result's
+    size says; an experiment on photographs has rows on rendered faces, too). seeds: how many are needed; a difference of two
+    trained networks needs two. enough: pictures without which a failed rule is no refutation. beyond_spread: the difference
+    must be larger than either row differs between seeds. agree: the checks are several readings of one thing. falling: a curve
+    (``VALUE_STEP``) that, while it still falls, lets no rule be broken by a number that is too high. brief: many figures, so
+    only how many of them hold and the largest miss are shown.
+    """
+
+    experiment: str
+    checks: tuple[Check, ...]
+    on: str
+    real: bool | None = None
+    seeds: int = 1
+    enough: int = 0
+    beyond_spread: bool = False
+    agree: bool = False
+    falling: str = ""
+    brief: bool = False
+
+    def find(self, about_data: bool, records: Records) -> Finding:
+        """Hold the numbers against the rules."""
+        result = records.result(self.experiment)
+        try:
+            found = {check: check.numbers(result) for check in self.checks} if result else {}
+        except KeyError:
+            found = {}
+        seeds = tuple(sorted(set.intersection(*(set(n) for n in found.values())))) if found else ()
+        if not seeds:
+            return Finding(NOT_MEASURED, "not run")
+        made = {
+            "ours": self._text(found, seeds),
+            "on": self.on,
+            "device": result["device"],
+            "seeds": seeds,
+        }
+        verdict, why = self._verdict(about_data, result, found, seeds)
+        return Finding(verdict, why, **made)
+
+    def _text(self, found: dict[Check, dict[int, float]], seeds: tuple[int, ...]) -> str:
+        if not self.brief:
+            return "; ".join(check.text([found[check][s] for s in seeds]) for check in self.checks)
+        kept = sum(all(check.rule.holds(found[check][s]) for s in seeds) for check in self.checks)
+        miss = max(abs(found[c][s] - (c.rule.low + c.rule.high) / 2) for c in self.checks for s in seeds)
+        return f"{kept} of {len(self.checks)} figures, largest difference {self.checks[0].form.format(miss)}"
+
+    def rule(self) -> str:
+        """The rules as people read them."""
+        if self.brief:
+            widths = {f"± {c.form.format((c.rule.high - c.rule.low) / 2)}" for c in self.checks}
+            return f"each {' or '.join(sorted(widths))}"
+        texts = [(check.name, check.rule.text(check.form)) for check in self.checks]
+        if len({text for _, text in texts}) == 1:
+            return texts[0][1]
+        return "; ".join(f"{name} {text}" for name, text in texts)
+
+    def _verdict(
+        self, about_data: bool, result: dict[str, Any], found: dict[Check, dict[int, float]], seeds: tuple[int, ...]
+    ) -> tuple[str, str]:
+        real = result["size"]["data"] == "real" if self.real is None else self.real
+        if result["stale"]:
+            return STALE, "the code has changed since"
+        if about_data and not real:
+            return NOT_MEASURED, "only on the stand-in"
+        if len(seeds) < self.seeds:
+            return NOT_MEASURED, "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+        if any(_lengths(result, check) for check in self.checks):
+            return NOT_MEASURED, "at different numbers of steps"
+        if self.beyond_spread and not all(self._clear(result, check, found[check], seeds) for check in self.checks):
+            return NOT_MEASURED, "within the seeds' spread"
+        kept = [[check.rule.holds(found[check][seed]) for seed in seeds] for check in self.checks]
+        if all(map(all, kept)):
+            return REPRODUCED, ""
+        lost = [check for check, holds in zip(self.checks, kept, strict=True) if not any(holds)]
+        if not lost:
+            return NOT_MEASURED, "seeds disagree"
+        if self.agree and len(lost) < len(self.checks):
+            return NOT_MEASURED, "two readings disagree"
+        if self.enough and any(_pictures(result, check.row) < self.enough for check in lost):
+            return NOT_MEASURED, "a short run"
+        if self.falling and any(_falls(result, check.row, self.falling) for check in lost):
+            return NOT_MEASURED, "a short run, its loss still falling"
+        return REFUTED, ", ".join(check.name for check in lost if check.name) if len(lost) < len(self.checks) else ""
+
+    @staticmethod
+    def _clear(result: dict[str, Any], check: Check, numbers: dict[int, float], seeds: tuple[int, ...]) -> bool:
+        rows = [_by_seed(result, check.row, check.value)]
+        if isinstance(check.less, tuple):
+            rows.append(_by_seed(result, *check.less))
+        spread = max(np.ptp([row[seed] for seed in seeds]) for row in rows)
+        return abs(np.mean([numbers[seed] for seed in seeds])) > spread
+
+
+def _lengths(result: dict[str, Any], check: Check) -> bool:
+    """Whether a check compares two rows at their ends that trained for different numbers of steps."""
+    if check.other_row is None or check.value.rsplit("_", 1)[-1].isdigit():
+        return False  # a value at a step: both were read there
+    steps = [
+        {r["measured"].get("steps") for r in result["rows"] if r["row"] == row} for row in (check.row, check.other_row)
+    ]
+    return steps[0] != steps[1]
+
+
+def _falls(result: dict[str, Any], row: str, curve: str) -> bool:
+    """Whether a curve fell by more than a twentieth from its last but one reading to the last, on any seed."""
+    curves = [experiments.curve(r["measured"], curve)[1] for r in result["rows"] if r["row"] == row]
+    return any(numbers[-1] < 0.95 * numbers[-2] for numbers in curves)
+
+
+def _pictures(result: dict[str, Any], row: str) -> float:
+    return min(r["measured"]["steps"] * r["measured"]["batch"] for r in result["rows"] if r["row"] == row)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One claim of ``ladder_verdicts``, by its row and words, with the rules of that module."""
+
+    row: str
+    documented: str
+
+    def find(self, about_data: bool, records: Records) -> Finding:
+        """The verdict of ``ladder_verdicts``, and stale where its result is."""
+        result = records.result("ladder")
+        if result is None:
+            return Finding(NOT_MEASURED, "not run")
+        found = ladder_verdicts.judge(self.claim, result)
+        if found["measured"] is None:
+            return Finding(NOT_MEASURED, found["why"])
+        seeds = tuple(sorted(ladder_verdicts.runs_of(result, self.claim)))
+        form = "{:+.1f} points" if self.claim.against else "{:.1f} %"
+        verdict = STALE if result["stale"] else {"not measured": NOT_MEASURED}.get(found["verdict"], found["verdict"])
+        why = "the code has changed since" if result["stale"] else found["why"]
+        return Finding(
+            verdict,
+            why,
+            form.format(100 * found["measured"]),
+            f"FER2013, {found['steps']} steps",
+            result["device"],
+            seeds,
+        )
+
+    @property
+    def claim(self) -> ladder_verdicts.Claim:
+        """The claim itself. Raises CourseError where ``ladder_verdicts`` has none of these words."""
+        for claim in ladder_verdicts.CLAIMS:
+            if (claim.row, claim.documented) == (self.row, self.documented):
+                return claim
+        raise CourseError(f"ladder_verdicts has no claim {self.documented!r} of {self.row!r}")
+
+    def rule(self) -> str:
+        """The rule as people read it."""
+        low, high = self.claim.low, self.claim.high
+        if self.claim.against:
+            return "no difference beyond ± 1.6" if high == 0 else "> 1.6 points"
+        return Within(low and 100 * low, high and 100 * high, 100 * SAMPLING).text("{:.1f}") + " %"
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What registered cases say, on TensorFlow at the reduced size: a bug's mechanism, which stand-in data show as well.
+
+    The cases must be of one status: with ``refuted`` ones, whose bars state what refutes the claim, the verdict is *refuted*.
+    """
+
+    cases: tuple[str, ...]
+
+    def find(self, about_data: bool, records: Records) -> Finding:
+        """Reproduced (or refuted) when every case keeps its contract on every seed."""
+        known = [cases.get(name) for name in self.cases]
+        if len({case.status for case in known}) != 1:
+            raise CourseError(f"{', '.join(self.cases)}: found cases of both statuses in one claim, expected one")
+        result = records.backends
+        rows = [
+            [
+                row
+                for row in (result["rows"] if result else ())
+                if (row["lesson"], row["backend"]) == (case.lesson, "tensorflow")
+            ]
+            for case in known
+        ]
+        if not all(rows):
+            return Finding(NOT_MEASURED, "lessons not yet run on several seeds")
+        verdicts = [
+            {row["seed"]: next((v for v in row["verdicts"] if v["id"] == case.id), None) for row in mine}
+            for case, mine in zip(known, rows, strict=True)
+        ]
+        seeds = tuple(sorted(set.intersection(*(set(one) for one in verdicts))))
+        passed = [[bool(one[seed] and one[seed]["passed"]) for seed in sorted(one)] for one in verdicts]
+        made = {
+            "ours": _as_text(known, verdicts, passed),
+            "on": "stand-in, small networks",
+            "device": result["device"],
+            "seeds": seeds,
+        }
+        if any(records.is_stale(row) for mine in rows for row in mine):
+            return Finding(STALE, "a lesson has changed since", **made)
+        if about_data:
+            return Finding(NOT_MEASURED, "only on the stand-in", **made)
+        if all(map(all, passed)):
+            return Finding(REFUTED if known[0].status == "refuted" else REPRODUCED, **made)
+        failing = ", ".join(f"`{case.id}`" for case, one in zip(known, passed, strict=True) if not all(one))
+        return Finding(NOT_MEASURED, f"{failing} fails its bars", **made)
+
+    def rule(self) -> str:
+        """The rule as people read it."""
+        return "the bars of its case" if len(self.cases) == 1 else "the bars of its cases"
+
+
+def _as_text(known: list[cases.Case], verdicts: list[dict[int, dict | None]], passed: list[list[bool]]) -> str:
+    """The first measure of a single case, broken and fixed; of several cases how many runs passed."""
+    if len(known) > 1:
+        return f"{sum(map(sum, passed))} of {sum(map(len, passed))} runs of {len(known)} cases"
+    evidence = [one["evidence"][0] for one in verdicts[0].values() if one and one["evidence"]]
+    if not evidence:
+        return f"{sum(passed[0])} of {len(passed[0])} seeds"
+    what = known[0].bars[0].what
+    numbers = {side: [math.nan if e[side] is None else e[side] for e in evidence] for side in ("broken", "fixed")}
+    ranges = [
+        (low if low == high else f"{low} – {high}")
+        for low, high in ((f"{min(n):.3g}", f"{max(n):.3g}") for n in numbers.values())
+    ]
+    return f"{what}: broken {ranges[0]}, fixed {ranges[1]}"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No measurement of ours, and what is in the way."""
+
+    why: str
+
+    def find(self, about_data: bool, records: Records) -> Finding:
+        """Not yet measured."""
+        return Finding(NOT_MEASURED, self.why)
+
+    def rule(self) -> str:
+        """There is none."""
+        return ""
+
+
+Evidence = Measured | Ladder | Holds | Nothing
