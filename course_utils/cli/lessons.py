@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +57,17 @@ class Execution:
 
 
 def execute(
-    lesson: str, environment: Mapping[str, str], *, timeout: int | None = None, working_folder: Path | None = None
+    lesson: str,
+    environment: Mapping[str, str],
+    *,
+    timeout: int | None = None,
+    deadline: float | None = None,
+    working_folder: Path | None = None,
 ) -> Execution:
     """Execute a copy of a lesson with extra environment variables; the lesson's file is not changed.
 
-    timeout: seconds a cell may take. working_folder: where the kernel runs; default: beside the lesson.
+    timeout: seconds a cell may take. deadline: on ``time.monotonic()``'s clock, when the lesson is stopped.
+    working_folder: where the kernel runs; default: beside the lesson.
     What the lesson raises is reported, not raised.
     """
     path = runtime.lessons_dir() / f"{lesson}.ipynb"
@@ -70,6 +78,7 @@ def execute(
         client = NotebookClient(
             notebook,
             timeout=timeout,
+            timeout_func=None if deadline is None else lambda cell: max(1, math.ceil(deadline - time.monotonic())),
             kernel_name="python3",
             resources={"metadata": {"path": str(working_folder or path.parent)}},
             extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its start-up advice is not for our readers

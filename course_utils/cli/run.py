@@ -1,4 +1,4 @@
-"""``course run``: named long experiments, and the overnight run."""
+"""``course run``: named long experiments, the overnight run, the lessons on every backend, and what a GPU should measure first."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from pathlib import Path
 import typer
 
 from course_utils import experiments, runtime
-from course_utils.runtime import DataError, SettingsError
+from course_utils.runtime import BACKENDS, DataError, SettingsError
 
-TRAIN = "train"
+TRAIN, LESSONS, GPU_SUITE = "train", "lessons", "gpu-suite"
 
 
 def run(
-    name: str = typer.Argument(help="Name of the experiment, such as digits; or train, for one overnight run."),
+    name: str = typer.Argument(
+        help="Name of the experiment, such as digits; train, for one overnight run; lessons, for every lesson on every "
+        "backend; or gpu-suite, for what a GPU should measure first."
+    ),
     size: str = typer.Option(None, help="reduced or full; default: COURSE_SIZE."),
-    seeds: int = typer.Option(3, min=1, help="How many seeds."),
-    seed_base: int = typer.Option(0, min=0, help="First seed; of train: its seed."),
-    rows: str = typer.Option("", help="Only these rows, separated by semicolons."),
+    seeds: int = typer.Option(None, min=1, help="How many seeds; default: 3; of lessons: 5."),
+    seed_base: int = typer.Option(
+        None,
+        min=0,
+        help="First seed, default 0; of train: its seed; of lessons: default as in the result, or drawn now.",
+    ),
+    rows: str = typer.Option("", help="Only these rows (with lessons: numbers or names), separated by semicolons."),
     resume: bool = typer.Option(
         None,
         "--resume/--afresh",
@@ -35,27 +42,56 @@ def run(
     width: int = typer.Option(
         None, min=1, help="With train --recipe beyond: filters of the first block; 16 suits a CPU."
     ),
+    backend: str = typer.Option(None, help="With lessons: tensorflow, jax, torch, several with commas, or all."),
+    jobs: int = typer.Option(None, min=1, help="With lessons: how many at a time; default 1."),
+    minutes: float = typer.Option(None, min=0.1, help="With gpu-suite: when to stop; default 25."),
 ) -> None:
     """Run a named experiment; finished rows are saved at once, so a killed run goes on when the command is given again."""
-    if seed_base + seeds > 2**31:
-        raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
+    _belongs(name, TRAIN, {"--recipe": recipe, "--epochs": epochs, "--width": width})
+    _belongs(name, LESSONS, {"--backend": backend, "--jobs": jobs})
+    _belongs(name, GPU_SUITE, {"--minutes": minutes})
     if name == TRAIN:
-        if recipe is None or rows or seeds != 3:
+        if recipe is None or rows or seeds is not None:
             raise SettingsError(
                 "course run train: expected --recipe documented or --recipe beyond, and no --rows or --seeds"
             )
-        return train(recipe, size, seed_base, bool(resume), out, epochs, width)
-    for option, value in (("--recipe", recipe), ("--epochs", epochs), ("--width", width)):
-        if value is not None:
-            raise SettingsError(f"{option} goes with 'course run train', not with {name!r}")
-    experiments.must_know(name)
+        return train(recipe, size, _seeds(seed_base or 0, 1)[0], bool(resume), out, epochs, width)
+    if name not in (LESSONS, GPU_SUITE):
+        experiments.must_know(name)
     if size:
         runtime.choose_size(size)
     only = [row.strip() for row in rows.split(";") if row.strip()]
+    if name == LESSONS:
+        from course_utils.cli import matrix
+
+        wanted = BACKENDS if backend == "all" else (backend or runtime.backend_name()).split(",")
+        many = {"seeds": seeds or 5, "seed_base": seed_base, "jobs": jobs or 1}
+        print(matrix.run(only, wanted, **many, resume=resume is not False, out=out))
+        return None
+    if name == GPU_SUITE:
+        from course_utils.cli import gpu_suite
+
+        if seeds is not None or seed_base is not None:
+            raise SettingsError("course run gpu-suite: it has its own seeds; expected no --seeds and no --seed-base")
+        print(gpu_suite.run(minutes or 25.0, out=out, resume=resume is not False, only=only))
+        return None
     path = experiments.run(
-        name, seeds=range(seed_base, seed_base + seeds), only=only, out=out, resume=resume is not False
+        name, seeds=_seeds(seed_base or 0, seeds or 3), only=only, out=out, resume=resume is not False
     )
     print(path)
+    return None
+
+
+def _belongs(name: str, owner: str, options: dict[str, object]) -> None:
+    for option, value in options.items():
+        if value is not None and name != owner:
+            raise SettingsError(f"{option} goes with 'course run {owner}', not with {name!r}")
+
+
+def _seeds(first: int, many: int) -> range:
+    if first + many > 2**31:
+        raise SettingsError(f"--seed-base {first} --seeds {many}: seeds go from 0 to 2147483647")
+    return range(first, first + many)
 
 
 def train(

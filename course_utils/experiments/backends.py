@@ -1,0 +1,104 @@
+"""Every lesson on every backend: what ``course run lessons`` measured, as ``results/backends.json`` holds it.
+
+A row is one execution of a lesson: ``lesson, backend, seed, code_sha256, status, why, wall_s, cpu_s, imports_cpu_s, peak_gb,
+verdicts``. ``status``: ``passed`` (it reached its end and every case was judged well) or ``failed`` with ``why``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from course_utils import cases, runtime
+from course_utils.cases import Case
+from course_utils.runtime import BACKENDS, DataError
+
+
+def path() -> Path:
+    """Where the result lies."""
+    return runtime.results_dir() / "backends.json"
+
+
+def load(file: Path | None = None) -> dict[str, Any] | None:
+    """The committed result, or None where there is none. Raises DataError when it cannot be read."""
+    file = file or path()
+    if not file.exists():
+        return None
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        found["rows"] = [dict(row) for row in found["rows"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{file}: expected JSON with 'rows', found {type(error).__name__}: {error}") from error
+    return found
+
+
+def code_hash(lesson: str) -> str:
+    """SHA-256 of a lesson's code cells: what its rows were measured with."""
+    notebook = nbformat.read(runtime.lessons_dir() / f"{lesson}.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\n\x00\n".join(code).encode()).hexdigest()
+
+
+def is_stale(row: dict[str, Any]) -> bool:
+    """Whether the lesson's code has changed since the row was measured, or the lesson is gone."""
+    try:
+        return row["code_sha256"] != code_hash(row["lesson"])
+    except FileNotFoundError:
+        return True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a case did on one backend.
+
+    passed, run: seeds. worst: the smallest margin over the seeds, None for an exact one. stale: whether the lesson has
+    changed since. seeds: which. made: whether the case is made for the backend at all.
+    """
+
+    passed: int
+    run: int
+    worst: float | None
+    stale: bool
+    seeds: tuple[int, ...]
+    made: bool
+
+
+def kept(case: Case, backend: str, rows: Iterable[dict[str, Any]]) -> Kept:
+    """What the rows say of a case on a backend: a seed passes when its verdict does, statistical ones 1.5 times clear of each bar."""
+    mine = [row for row in rows if row["lesson"] == case.lesson and row["backend"] == backend]
+    verdicts = [next((v for v in row["verdicts"] if v["id"] == case.id), None) for row in mine]
+    found = [v for v in verdicts if v is not None]
+    margins = [v["margin"] for v in found if v["margin"] is not None]
+    return Kept(
+        passed=sum(cases.passes(case, v) for v in found),
+        run=len(mine) if backend in case.backends else 0,
+        worst=min(margins) if margins else None,
+        stale=any(is_stale(row) for row in mine),
+        seeds=tuple(sorted(row["seed"] for row in mine)),
+        made=backend in case.backends,
+    )
+
+
+def lesson_table(result: dict[str, Any]) -> str:
+    """Markdown table lesson × backend: seeds passed of those run, and CPU-seconds after imports (median)."""
+    lines = ["| lesson | " + " | ".join(BACKENDS) + " |", "|---" * (len(BACKENDS) + 1) + "|"]
+    for lesson in dict.fromkeys(row["lesson"] for row in sorted(result["rows"], key=lambda row: row["lesson"])):
+        cells = []
+        for backend in BACKENDS:
+            mine = [row for row in result["rows"] if (row["lesson"], row["backend"]) == (lesson, backend)]
+            good = [row for row in mine if row["status"] == "passed"]
+            if not mine:
+                cells.append("not yet run")
+                continue
+            spent = sorted(row["cpu_s"] for row in good)
+            cost = f", {spent[len(spent) // 2]:.0f} CPU-s" if spent else ""
+            stale = ", *stale*" if any(is_stale(row) for row in mine) else ""
+            cells.append(f"{len(good)} of {len(mine)}{cost}{stale}")
+        lines.append(f"| {lesson} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

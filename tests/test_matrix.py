@@ -1,0 +1,246 @@
+"""``course run lessons`` and ``course run gpu-suite``: order, resuming, what was not run; and the tables made of their results."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from course_utils import cases, runtime
+from course_utils.cli import gpu_suite, lessons, matrix
+from course_utils.cli.app import app
+from course_utils.experiments import backends
+from course_utils.runtime import DataError, SettingsError
+
+LESSON = "11_digits_frozen_filters"  # owns statistical cases
+PLAIN = "00_start_here"  # owns none
+
+
+def verdict(case, margin=2.0, reproduced=True):
+    return {"id": case.id, "judged": True, "reproduced": reproduced, "fixed": True, "margin": margin, "evidence": []}
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(tmp_path, monkeypatch):
+    for name in ("COURSE_SIZE", "COURSE_DATA", "COURSE_SEED", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """Lessons end at once; what was asked for is kept in a list, and ``executed.error`` or ``.margin`` change the outcome."""
+
+    class Executed(list):
+        error, margin = None, 2.0
+
+    seen = Executed()
+
+    def execute(lesson, environment, *, timeout=None, deadline=None, working_folder=None):
+        seen.append((lesson, environment["KERAS_BACKEND"], int(environment["COURSE_SEED"])))
+        verdicts = [verdict(case, seen.margin) for case in cases.of_lesson(lesson)]
+        cost = {"wall_s": 1.0, "cpu_s": 1.234, "imports_cpu_s": 4.0, "peak_gb": 1.0}
+        return lessons.Execution(lesson, verdicts, None if seen.error else cost, seen.error)
+
+    monkeypatch.setattr(lessons, "execute", execute)
+    return seen
+
+
+def run(out, names=(LESSON, PLAIN), wanted=("tensorflow", "jax"), **options):
+    how = {"seeds": 2, "seed_base": 7, "resume": True, "jobs": 1, "out": out} | options
+    matrix.run(list(names), wanted, **how)
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_every_lesson_runs_once_everywhere_before_statistical_ones_get_further_seeds(executed, tmp_path):
+    found = run(tmp_path / "b.json")
+    assert executed == [
+        (LESSON, "tensorflow", 7), (PLAIN, "tensorflow", 7), (LESSON, "jax", 7), (PLAIN, "jax", 7),
+        (LESSON, "tensorflow", 8), (LESSON, "jax", 8),
+    ]  # fmt: skip
+    assert [(r["lesson"], r["backend"], r["seed"]) for r in found["rows"]] == [
+        (PLAIN, "tensorflow", 7), (PLAIN, "jax", 7),
+        (LESSON, "tensorflow", 7), (LESSON, "tensorflow", 8), (LESSON, "jax", 7), (LESSON, "jax", 8),
+    ]  # fmt: skip
+    assert all(r["status"] == "passed" and r["cpu_s"] == 1.23 for r in found["rows"])
+    assert found["seed_base"] == 7 and found["versions"]["keras"]
+
+
+def test_what_passed_is_kept_and_what_failed_or_changed_runs_again(executed, tmp_path, monkeypatch):
+    out = tmp_path / "b.json"
+    run(out)
+    rows = json.loads(out.read_text(encoding="utf-8"))
+    rows["rows"][0]["status"] = "failed"
+    rows["rows"][2]["code_sha256"] = "of another version"
+    out.write_text(json.dumps(rows), encoding="utf-8")
+    executed.clear()
+    found = run(out, seed_base=None)
+    assert executed == [(LESSON, "tensorflow", 7), (PLAIN, "tensorflow", 7)]
+    assert len(found["rows"]) == 6, "the seeds are the file's own when none is named"
+    executed.clear()
+    run(out, resume=False)
+    assert len(executed) == 6
+    monkeypatch.setattr(matrix, "versions", lambda: {"python": "3.99"})
+    executed.clear()
+    run(out)
+    assert len(executed) == 6, "other versions: begun anew"
+
+
+@pytest.mark.parametrize(
+    ("error", "margin", "why"), [("ValueError: no", 2.0, "ValueError"), (None, 1.2, "less than 1.5")]
+)
+def test_a_lesson_that_fails_or_is_not_clear_of_a_bar_is_no_pass(executed, tmp_path, error, margin, why):
+    executed.error, executed.margin = error, margin
+    found = run(tmp_path / "b.json", names=[LESSON], wanted=["jax"], seeds=1)
+    assert found["rows"][0]["status"] == "failed"
+    assert why in found["rows"][0]["why"]
+
+
+def test_unknown_and_missing_backends_are_said(tmp_path, monkeypatch, executed):
+    with pytest.raises(SettingsError, match=r"jaxx.*jax"):
+        run(tmp_path / "b.json", wanted=["jaxx"])
+    monkeypatch.setattr(matrix.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"not installed here; pip install -e \"\.\[jax\]\""):
+        run(tmp_path / "b.json", wanted=["jax"])
+    assert not executed and not (tmp_path / "b.json").exists()
+
+
+def test_what_a_case_kept_on_a_backend():
+    case = next(case for case in cases.of_lesson(LESSON) if case.kind == "statistical")
+    row = {"lesson": LESSON, "code_sha256": backends.code_hash(LESSON), "backend": "jax"}
+    rows = [
+        {**row, "seed": 4, "verdicts": [verdict(case, 3.0)]},
+        {**row, "seed": 5, "verdicts": [verdict(case, 1.4)]},
+        {**row, "seed": 6, "verdicts": []},
+        {**row, "seed": 6, "backend": "torch", "verdicts": [verdict(case, 9.0)]},
+    ]
+    found = backends.kept(case, "jax", rows)
+    assert (found.passed, found.run, found.worst, found.stale, found.seeds) == (1, 3, 1.4, False, (4, 5, 6))
+    rows[0]["code_sha256"] = "another"
+    assert backends.kept(case, "jax", rows).stale
+    assert backends.kept(case, "tensorflow", rows).run == 0
+    only = cases.get("fer-same-order-every-epoch")
+    assert not backends.kept(only, "jax", []).made
+
+
+def test_the_table_of_lessons_says_what_passed_what_is_stale_and_what_is_missing(executed, tmp_path):
+    found = run(tmp_path / "b.json")
+    found["rows"][2]["status"] = "failed"
+    found["rows"][4]["code_sha256"] = "another"
+    lines = backends.lesson_table(found).splitlines()
+    assert lines[0] == "| lesson | tensorflow | jax | torch |"
+    assert lines[2] == f"| {PLAIN} | 1 of 1, 1 CPU-s | 1 of 1, 1 CPU-s | not yet run |"
+    assert lines[3] == f"| {LESSON} | 1 of 2, 1 CPU-s | 2 of 2, 1 CPU-s, *stale* | not yet run |"
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    assert backends.load(tmp_path / "b.json") is None
+    (tmp_path / "b.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match=r"b\.json: expected JSON with 'rows', found KeyError"):
+        backends.load(tmp_path / "b.json")
+
+
+def test_options_belong_to_their_run():
+    for arguments in (["digits", "--minutes", "3"], ["lessons", "--minutes", "3"], ["digits", "--backend", "jax"]):
+        ended = CliRunner().invoke(app, ["run", *arguments])
+        assert isinstance(ended.exception, SettingsError) and "goes with 'course run" in str(ended.exception)
+
+
+# ---------------------------------------------------------------------------------------------------- the GPU suite
+
+
+SMOKE = runtime.parse_size("reduced,budget=smoke")
+
+
+def test_the_suite_holds_every_lesson_every_statistical_case_and_the_ladders_rows():
+    found = gpu_suite.items(runtime.FULL)
+    assert len({(i.name, i.row, i.seed) for i in found}) == len(found)
+    assert {i.name for i in found if i.kind == "lesson"} == set(lessons.names())
+    for case in cases.all_cases().values():
+        if case.kind == "statistical":
+            assert {i.seed for i in found if i.name == case.lesson} == set(range(5)), case.id
+    long = [i.row for i in found if i.name == "ladder"]
+    assert len(long) == len(gpu_suite.LADDER) and all(row.endswith("6 000 steps of 256") for row in long)
+    from course_utils.experiments import ladder_verdicts
+
+    claimed = {claim.row for claim in ladder_verdicts.CLAIMS}
+    assert claimed <= set(gpu_suite.LADDER), "a row with a documented figure is not in the suite"
+
+
+@pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """A suite of four items on this machine at budget smoke; the clock is ours."""
+    clock = {"now": 0.0}
+    chosen = [gpu_suite.Item("lesson", name, "", 0) for name in (PLAIN, LESSON, "12_digits_logging")]
+    chosen.insert(1, gpu_suite.Item("experiment", "ladder", "plain", 0))
+    monkeypatch.setattr(gpu_suite, "items", lambda size: chosen)
+    monkeypatch.setattr(gpu_suite.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setenv("COURSE_SIZE", "reduced,budget=smoke")
+
+    def row(item, base, deadline):
+        clock["now"] += 50.0
+        return {"status": "passed", "why": None}
+
+    monkeypatch.setattr(gpu_suite, "_lesson", row)
+    monkeypatch.setattr(gpu_suite, "_experiment", row)
+    return tmp_path / "gpu.json"
+
+
+def statuses(path):
+    return [row["status"] for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+
+
+def test_it_stops_when_the_minutes_are_over_and_goes_on_another_time(quick, capsys):
+    gpu_suite.run(1.5, out=quick)
+    assert statuses(quick) == ["passed", "passed", "not run", "not run"]
+    assert "2 passed, 0 failed, 2 not run" in capsys.readouterr().out
+    rows = json.loads(quick.read_text(encoding="utf-8"))["rows"]
+    assert rows[2]["why"] == "the 1.5 minutes were over" and rows[0]["seconds"] == 50.0
+    gpu_suite.run(1.5, out=quick)
+    assert statuses(quick) == ["passed"] * 4
+
+
+def test_a_killed_suite_leaves_finished_rows(quick, monkeypatch):
+    def dies(item, base, deadline):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu_suite, "_experiment", dies)
+    with pytest.raises(KeyboardInterrupt):
+        gpu_suite.run(9, out=quick)
+    assert statuses(quick) == ["passed", "not run", "not run", "not run"]
+
+
+def test_missing_data_and_packages_are_no_failures(monkeypatch, executed):
+    base = runtime.Run(SMOKE, 0, "jax", "GPU")
+    item = gpu_suite.Item("lesson", LESSON, "", 0)
+    for error, status in (
+        ("ModuleNotFoundError: No module named 'tensorflow'", "not run"),
+        ("DataError: MNIST not found in data/", "not run"),
+        ("ValueError: shapes", "failed"),
+        (None, "passed"),
+    ):
+        executed.error = error
+        assert gpu_suite._lesson(item, base, 1e9)["status"] == status
+
+
+@pytest.mark.deep
+def test_a_row_of_an_experiment_is_measured_in_a_process_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_SIZE", "reduced,budget=smoke")
+    base = runtime.Run(SMOKE, 0, "tensorflow", "CPU")
+    row = gpu_suite._experiment(gpu_suite.Item("experiment", "ladder", "plain", 3), base, time.monotonic() + 300)
+    assert row["status"] == "passed" and row["measured"]["steps"] > 0
+    assert (
+        row["source_sha256"]
+        == json.loads((runtime.results_dir() / "expressions_ladder_full.json").read_text())["source_sha256"]
+    )
+    row = gpu_suite._experiment(gpu_suite.Item("experiment", "ladder", "no such row", 3), base, time.monotonic() + 300)
+    assert row["status"] == "not run" and "no such row" in row["why"]
+    row = gpu_suite._experiment(gpu_suite.Item("experiment", "ladder", "plain", 3), base, time.monotonic() + 1)
+    assert row == {"status": "not run", "why": "begun, and stopped when the minutes were over"}
+
+
+@pytest.mark.deep
+def test_a_lesson_stops_at_its_deadline():
+    ended = lessons.execute(
+        LESSON, {"KERAS_BACKEND": "tensorflow", "COURSE_SIZE": "reduced"}, deadline=time.monotonic() + 6
+    )
+    assert ended.error.startswith("CellTimeoutError") and ended.cost is None
