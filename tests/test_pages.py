@@ -1,4 +1,4 @@
-"""README says what lessons and results say."""
+"""README and the page of results say what lessons and results say."""
 
 import json
 import re
@@ -10,12 +10,21 @@ from course_utils.cli import lessons, pages
 from course_utils.runtime import CourseError, repo_root, results_dir
 
 README = (repo_root() / "README.md").read_text(encoding="utf-8")
+RESULTS = (repo_root() / pages.RESULTS).read_text(encoding="utf-8")
 
 
 def test_tables_are_in_step_with_lessons_and_results():
     for page in pages.PAGES:
         text = (repo_root() / page).read_text(encoding="utf-8")
         assert pages.with_fresh_blocks(text, page) == text, f"{page}: run `make pages`"
+
+
+@pytest.mark.parametrize("page", ["README.md", pages.RESULTS])
+def test_a_changed_number_on_a_page_is_noticed(page):
+    text = (repo_root() / page).read_text(encoding="utf-8")
+    changed = "**reproduced**".join(text.rsplit("**refuted**", 1))  # the last one stands in a table
+    assert changed != text
+    assert pages.with_fresh_blocks(changed, page) == text
 
 
 def test_missing_marks_are_named():
@@ -33,8 +42,50 @@ def test_every_figure_is_committed_small_and_shown_with_alt_text():
     for name in pages.DRAWINGS:
         path = repo_root() / pages.FIGURES / name
         assert 2_000 < path.stat().st_size < 100_000
-        (alt,) = re.findall(rf"!\[(.+?)\]\({pages.FIGURES}/{name}\)", README)
-        assert len(alt) > 40
+        alts = re.findall(rf"!\[(.+?)\]\({pages.FIGURES}/{name}\)", README)
+        alts += re.findall(rf"!\[(.+?)\]\(figures/{name}\)", RESULTS)
+        assert alts and len(set(alts)) == 1, name
+        assert len(alts[0]) > 40
+
+
+def test_links_of_the_page_of_results_resolve():
+    folder = (repo_root() / pages.RESULTS).parent
+    targets = {target for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", RESULTS)}
+    assert len(targets) > 40
+    for target in targets:
+        assert (folder / target).exists(), f"dead link {target}"
+
+
+@pytest.mark.parametrize("text", [README, RESULTS], ids=["README", "results"])
+def test_links_to_headings_resolve(text):
+    """As GitHub names them: lower case, no punctuation, a dash for a blank."""
+    anchors = {
+        page: {
+            re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", body, re.MULTILINE)
+        }
+        for page, body in (("README.md", README), ("results/README.md", RESULTS))
+    }
+    own = "README.md" if text == README else "results/README.md"
+    linked = re.findall(r"\]\(((?:results/README\.md)?)#([^)]+)\)", text)
+    assert linked
+    for page, anchor in linked:
+        assert anchor in anchors[page or own], anchor
+
+
+def test_the_readers_path_is_short_and_in_order():
+    headings = re.findall(r"^## (.+)$", README, re.MULTILINE)
+    assert headings[:4] == ["Two commands", "The lessons", "What was claimed, and what we measured", "The classroom"]
+    assert headings.index("GPU") < headings.index("Tests and CI")
+    assert len(README.splitlines()) < 220
+
+
+def test_no_mark_is_left_over():
+    """A block that no page makes any more would stay as it was for ever."""
+    kept_by_hand = {"bench"}
+    for page, blocks in pages.PAGES.items():
+        marks = set(re.findall(r"^<!-- ([\w-]+) -->$", (repo_root() / page).read_text(encoding="utf-8"), re.MULTILINE))
+        assert marks - kept_by_hand == set(blocks) - kept_by_hand
 
 
 def in_seconds(text):

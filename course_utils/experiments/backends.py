@@ -6,6 +6,7 @@ verdicts``. ``status``: ``passed`` (it reached its end and every case was judged
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -40,7 +41,14 @@ def load(file: Path | None = None) -> dict[str, Any] | None:
 
 def code_hash(lesson: str) -> str:
     """SHA-256 of a lesson's code cells: what its rows were measured with."""
-    notebook = nbformat.read(runtime.lessons_dir() / f"{lesson}.ipynb", as_version=4)
+    file = runtime.lessons_dir() / f"{lesson}.ipynb"
+    return _code_hash(file, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=128)
+def _code_hash(file: Path, changed: int) -> str:
+    """Read once as long as the file stays: a page asks for every case and seed."""
+    notebook = nbformat.read(file, as_version=4)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return hashlib.sha256("\n\x00\n".join(code).encode()).hexdigest()
 

@@ -53,7 +53,7 @@ RESULT_BLOCKS = {
     **{f"claims-{part}": partial(claims.table, part) for part in claims.HEADS},
     "contract": lambda: contract.cases_table(claims.records()),
     "lessons-by-backend": lambda: contract.lessons_table(claims.records()),
-    "files": lambda: contract.files_table(claims.records()),
+    "files": contract.files_table,
     "digits": digits.table,
     "hands": hands.table,
     "faces": faces.table,

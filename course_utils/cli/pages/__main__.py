@@ -1,4 +1,4 @@
-"""Write README's tables and the figures under results/figures/: ``python -m course_utils.cli.pages``."""
+"""Write the tables of README and of the page of results, and the figures under results/figures/: ``python -m course_utils.cli.pages``."""
 
 from __future__ import annotations
 

@@ -56,13 +56,21 @@ def verdict(claim: Claim, found: Finding) -> str:
 def _ours(claim: Claim, found: Finding, made: Records, root: str) -> str:
     cells = [found.ours]
     if found.on:
-        cells.append(f"*{found.on}; {_seeds(found.seeds)}; {found.device}; {_file(claim, root)}*")
+        cells.append(f"*{_made_on(claim, found)}; {found.device}; {_file(claim, root)}*")
     cells += [_case(name, made, root) for name in claim.all_cases]
     return "<br>".join(cells)
 
 
 def _seeds(seeds: tuple[int, ...]) -> str:
+    if max(seeds) > 100:  # drawn freshly
+        return f"{len(seeds)} fresh seed{'s' if len(seeds) > 1 else ''}"
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _made_on(claim: Claim, found: Finding) -> str:
+    """What our numbers were made on, and with which seeds, where one plays a part."""
+    exact = isinstance(claim.evidence, Measured) and claim.evidence.experiment == "facts"
+    return found.on if exact else f"{found.on}; {_seeds(found.seeds)}"
 
 
 def _file(claim: Claim, root: str) -> str:
@@ -110,7 +118,7 @@ def telling() -> str:
         if claim.telling:
             found = claims.judge(claim, records())
             why = f": {found.why}" if found.why else ""
-            ours = f"{found.ours}<br>*{found.on}; {_seeds(found.seeds)}*" if found.on else found.ours
+            ours = f"{found.ours}<br>*{_made_on(claim, found)}*" if found.on else found.ours
             cells = (
                 claim.what,
                 f"{claim.documented}<br>*{claims.source_of(claim).link}*",

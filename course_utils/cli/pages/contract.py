@@ -7,33 +7,22 @@ from typing import Any
 
 from course_utils import cases, experiments, runtime
 from course_utils.cases import Case
-from course_utils.cli import lessons
+from course_utils.experiments import backends
 from course_utils.experiments.claims import Records
 from course_utils.runtime import BACKENDS
 
 NOT_RUN = "not yet run"
 
 
-def _rows(lesson: str, backend: str, records: Records) -> list[dict[str, Any]]:
-    result = records.backends
-    return [row for row in (result["rows"] if result else ()) if (row["lesson"], row["backend"]) == (lesson, backend)]
-
-
 def kept(case: Case, backend: str, records: Records) -> str:
     """How a case did on a backend: seeds passed of those run and the worst margin, in words."""
-    if backend not in case.backends:
+    found = backends.kept(case, backend, records.rows(case.lesson, backend))
+    if not found.made:
         return "not made for it"
-    rows = _rows(case.lesson, backend, records)
-    if not rows:
+    if not found.run:
         return NOT_RUN
-    if all(row["status"] == "left out" for row in rows):
-        return "left out"
-    verdicts = [next((v for v in row["verdicts"] if v["id"] == case.id), None) for row in rows]
-    found = [verdict for verdict in verdicts if verdict]
-    margins = [verdict["margin"] for verdict in found if verdict["margin"] is not None]
-    words = f"{sum(bool(verdict['passed']) for verdict in found)} of {len(rows)}"
-    words += f", {min(margins):.2g}×" if margins else ", exact" if found else ""
-    return words + (", *stale*" if any(map(records.is_stale, rows)) else "")
+    margin = "exact" if found.worst is None else f"{found.worst:.2g}×"
+    return f"{found.passed} of {found.run}, {margin}" + (", *stale*" if found.stale else "")
 
 
 def cases_table(records: Records) -> str:
@@ -51,22 +40,10 @@ def cases_table(records: Records) -> str:
 
 
 def lessons_table(records: Records) -> str:
-    """Markdown: lesson × backend, with CPU-seconds after imports (median of the runs that passed)."""
-    lines = ["| lesson | " + " | ".join(BACKENDS) + " |", "|---" * (1 + len(BACKENDS)) + "|"]
-    for lesson in lessons.names():
-        cells = [_lesson(_rows(lesson, backend, records), records) for backend in BACKENDS]
-        lines.append(f"| [{lesson}](../notebooks/{lesson}.ipynb) | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _made(records)])
-
-
-def _lesson(rows: list[dict[str, Any]], records: Records) -> str:
-    if not rows:
-        return NOT_RUN
-    if all(row["status"] == "left out" for row in rows):
-        return f"left out: {rows[0]['why']}".replace("|", "\\|")
-    good = sorted(row["cpu_s"] for row in rows if row["status"] == "passed")
-    cost = f", {good[len(good) // 2]:.0f} CPU-s" if good else ""
-    return f"{len(good)} of {len(rows)}{cost}" + (", *stale*" if any(map(records.is_stale, rows)) else "")
+    """Markdown: lesson × backend."""
+    if records.backends is None:
+        return _made(records)
+    return f"{backends.lesson_table(records.backends)}\n\n{_made(records)}"
 
 
 def _made(records: Records) -> str:
@@ -77,7 +54,7 @@ def _made(records: Records) -> str:
     return f"{result['what']}; {result['device']}; {versions}; `{result['command']}`."
 
 
-def files_table(records: Records) -> str:
+def files_table() -> str:
     """Markdown: every JSON file of results: what it is, its size, seeds and command, and whether it is stale."""
     lines = ["| file | what it holds | size, seeds | made by | as the code is now |", "|---|---|---|---|---|"]
     named = set()
@@ -101,6 +78,12 @@ def files_table(records: Records) -> str:
                 _line(path.name, result["what"], f"{size}; {', '.join(sorted(seeds))}", result["command"], "–")
             )
     return "\n".join(lines)
+
+
+def _seeds(result: dict[str, Any]) -> str:
+    """The seeds of a file, or how many where they were drawn freshly."""
+    seeds = sorted({row["seed"] for row in result.get("rows", ()) if "seed" in row}) or [result.get("seed", "–")]
+    return ", ".join(map(str, seeds)) if len(str(seeds[0])) < 4 else f"{len(seeds)} fresh"
 
 
 def _line(file: str, what: str, size: str, command: str, fresh: str) -> str:

@@ -45,7 +45,6 @@ CLAIMS = (
         "9.8e4, not ln 10 = 2.30",
         _measured(Check(NORMAL, "loss_at_init", near(9.8e4, 1.5), "{:,.0f}")),
         cases=("digits-unit-normal-init",),
-        telling=True,
     ),
     _claim(
         "logged-loss",
@@ -177,7 +176,6 @@ CLAIMS = (
             ),
             seeds=2,
         ),
-        telling=True,
     ),
     _claim(
         "needed-glorot",

@@ -8,15 +8,15 @@ that disagree. *stale*: the code has changed since the numbers were measured.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from course_utils import cases, experiments
-from course_utils.experiments import ladder_verdicts
+from course_utils.experiments import backends, ladder_verdicts
 from course_utils.runtime import CourseError
 
 REPRODUCED, REFUTED, NOT_MEASURED, STALE = VERDICTS = ("reproduced", "refuted", "not yet measured", "stale")
@@ -34,44 +34,37 @@ class Finding:
     seeds: tuple[int, ...] = ()
 
 
-def load_backends() -> tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]]:
-    """Every lesson on every backend, or None where that has not been run; and what tells whether a row is stale."""
-    try:
-        from course_utils.experiments import backends
-    except ImportError:
-        return None, lambda row: False
-    return backends.load(), backends.is_stale
+_UNREAD: Any = object()
 
 
 @dataclass
 class Records:
-    """The committed results, read once each. ``results`` and ``lessons`` stand in for the files where given (tests)."""
+    """The committed results, read once each. ``results`` and ``backends`` stand in for the files where given (tests).
 
-    results: Mapping[str, dict[str, Any]] | None = None
-    lessons: tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]] | None = None
+    backends: every lesson on every backend, None where that has not been run.
+    """
+
+    results: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    backends: dict[str, Any] | None = _UNREAD
     _read: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.backends is _UNREAD:
+            self.backends = backends.load()
 
     def result(self, experiment: str) -> dict[str, Any] | None:
         """The committed result of an experiment, None where there is none. Raises DataError when it cannot be read."""
-        if self.results is not None and experiment in self.results:
+        if experiment in self.results:
             return self.results[experiment]
         if experiment not in self._read:
             there = experiments.result_path(experiment).exists()
             self._read[experiment] = experiments.load_result(experiment) if there else None
         return self._read[experiment]
 
-    @cached_property
-    def _lessons(self) -> tuple[dict[str, Any] | None, Callable[[dict[str, Any]], bool]]:
-        return self.lessons if self.lessons is not None else load_backends()
-
-    @property
-    def backends(self) -> dict[str, Any] | None:
-        """Every lesson on every backend, or None."""
-        return self._lessons[0]
-
-    def is_stale(self, row: dict[str, Any]) -> bool:
-        """Whether a lesson has changed since it was run."""
-        return self._lessons[1](row)
+    def rows(self, lesson: str, backend: str) -> list[dict[str, Any]]:
+        """The runs of a lesson on a backend."""
+        made = self.backends["rows"] if self.backends else ()
+        return [row for row in made if (row["lesson"], row["backend"]) == (lesson, backend)]
 
 
 @dataclass(frozen=True)
@@ -94,13 +87,13 @@ class Within:
     def text(self, form: str) -> str:
         """The rule as people read it, in the form of the number."""
         if self.high is None:
-            words = f"≥ {form.format(self.low)}"
+            words = f"≥ {_written(form, self.low)}"
         elif self.low is None:
-            words = f"≤ {form.format(self.high)}"
+            words = f"≤ {_written(form, self.high)}"
         elif form.format(self.low) == form.format(self.high):
-            words = form.format(self.low)
+            words = _written(form, self.low)
         else:
-            words = f"{form.format(self.low)} to {form.format(self.high)}"
+            words = f"{_written(form, self.low)} to {_written(form, self.high)}"
         return f"{words} (± {form.format(self.slack)})" if self.slack else words
 
 
@@ -160,9 +153,14 @@ class Check:
     def text(self, numbers: list[float]) -> str:
         """The number over the seeds: mean and range."""
         finite = [number for number in numbers if not math.isnan(number)]
-        forms = dict.fromkeys(self.form.format(number) for number in (min(finite), max(finite))) if finite else ()
+        forms = dict.fromkeys(_written(self.form, number) for number in (min(finite), max(finite))) if finite else ()
         spread = " or ".join(filter(None, (" – ".join(forms), "not finite" if len(finite) < len(numbers) else "")))
         return f"{self.name} {spread}" if self.name else spread
+
+
+def _written(form: str, number: float) -> str:
+    """A number with a proper minus sign."""
+    return re.sub(r"^-", "−", form.format(number))
 
 
 def _by_seed(result: dict[str, Any], row: str, value: str) -> dict[int, float]:
@@ -310,7 +308,7 @@ class Ladder:
         return Finding(
             verdict,
             why,
-            form.format(100 * found["measured"]),
+            _written(form, 100 * found["measured"]),
             f"FER2013, {found['steps']} steps",
             result["device"],
             seeds,
@@ -346,15 +344,7 @@ class Holds:
         known = [cases.get(name) for name in self.cases]
         if len({case.status for case in known}) != 1:
             raise CourseError(f"{', '.join(self.cases)}: found cases of both statuses in one claim, expected one")
-        result = records.backends
-        rows = [
-            [
-                row
-                for row in (result["rows"] if result else ())
-                if (row["lesson"], row["backend"]) == (case.lesson, "tensorflow")
-            ]
-            for case in known
-        ]
+        rows = [records.rows(case.lesson, "tensorflow") for case in known]
         if not all(rows):
             return Finding(NOT_MEASURED, "lessons not yet run on several seeds")
         verdicts = [
@@ -366,10 +356,10 @@ class Holds:
         made = {
             "ours": _as_text(known, verdicts, passed),
             "on": "stand-in, small networks",
-            "device": result["device"],
+            "device": records.backends["device"],
             "seeds": seeds,
         }
-        if any(records.is_stale(row) for mine in rows for row in mine):
+        if any(backends.is_stale(row) for mine in rows for row in mine):
             return Finding(STALE, "a lesson has changed since", **made)
         if about_data:
             return Finding(NOT_MEASURED, "only on the stand-in", **made)

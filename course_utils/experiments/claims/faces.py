@@ -307,8 +307,8 @@ CLAIMS = (
     _claim(
         "flat-long",
         "question",
-        "flat for ten thousand steps",
-        "could that one mistake alone hold it so long?",
+        "that one mistake alone, images divided by 255 twice",
+        "holds the loss flat for ten thousand steps",
         _small(_many(f"{TWICE}, long", PLATEAU), on="rendered faces, small network, 3 000 steps"),
         about_data=False,
         telling=True,

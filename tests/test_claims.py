@@ -1,0 +1,375 @@
+"""Verdicts on documented claims come from committed numbers, and turn when the numbers do."""
+
+import copy
+import dataclasses
+import math
+
+import pytest
+
+from course_utils import cases, experiments, runtime
+from course_utils.cli.pages import claims as pages
+from course_utils.cli.pages import contract
+from course_utils.experiments import backends, claims, ladder_verdicts
+from course_utils.experiments.claims import NOT_MEASURED, REFUTED, REPRODUCED, STALE, VERDICTS, Claim, Records
+from course_utils.experiments.claims.evidence import (
+    Check,
+    Holds,
+    Ladder,
+    Measured,
+    Nothing,
+    Within,
+    near,
+    off,
+    order,
+)
+from course_utils.runtime import CourseError
+
+ALL = claims.all_claims()
+COMMITTED = Records(backends=None)
+FOUND = {name: claims.judge(claim, COMMITTED) for name, claim in ALL.items()}
+MEASURED = [name for name, claim in ALL.items() if isinstance(claim.evidence, Measured)]
+NUMBERS = [name for name in ALL if FOUND[name].seeds]
+DECIDED = [name for name in MEASURED if FOUND[name].verdict in (REPRODUCED, REFUTED)]
+
+
+def records_with(experiment, **changes):
+    """The committed results, one of them changed."""
+    return Records({experiment: copy.deepcopy(COMMITTED.result(experiment)) | changes}, None)
+
+
+def experiment_of(claim):
+    return "ladder" if isinstance(claim.evidence, Ladder) else claim.evidence.experiment
+
+
+# ------------------------------------------------------------------------------------------------ the list itself
+
+
+def test_every_registered_case_belongs_to_a_claim_of_its_part():
+    known = cases.all_cases()
+    named = {(name, claim.part) for claim in ALL.values() for name in claim.all_cases}
+    assert named == {(name, known[name].part) for name, _ in named}  # KeyError for a case that does not exist
+    assert {name for name, _ in named} == set(known)
+
+
+def test_a_refuted_case_belongs_to_a_claim_with_numbers_that_refute_it():
+    for case in cases.all_cases().values():
+        if case.status == "refuted":
+            verdicts = {FOUND[name].verdict for name, claim in ALL.items() if case.id in claim.all_cases}
+            assert REFUTED in verdicts, case.id
+
+
+def test_ids_are_unique_and_every_claim_says_who_and_what():
+    listed = [claim for part in pages.HEADS for group in claims.groups(part).values() for claim in group]
+    assert len({claim.id for claim in listed}) == len(listed) == len(ALL)
+    for claim in listed:
+        assert claim.what and claim.documented and claims.source_of(claim).words
+    assert 8 <= sum(claim.telling for claim in listed) <= 12
+
+
+def test_every_claim_of_the_ladder_is_there_once():
+    there = [claim.evidence.claim for claim in ALL.values() if isinstance(claim.evidence, Ladder)]
+    assert there == list(ladder_verdicts.CLAIMS)
+
+
+def test_an_unknown_claim_of_the_ladder_is_named():
+    with pytest.raises(CourseError, match="'99 %' of 'plain'"):
+        Ladder("plain", "99 %").rule()
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_number_is_of_a_row_and_a_value_that_the_experiment_has(name):
+    evidence = ALL[name].evidence
+    rows = experiments.get(evidence.experiment).rows(experiments.committed_size(evidence.experiment))
+    result = COMMITTED.result(evidence.experiment)
+    run = {row["row"] for row in result["rows"]}
+    for check in evidence.checks:
+        assert {check.row, check.other_row or check.row} <= set(rows)
+        if {check.row, check.other_row or check.row} <= run:
+            assert check.numbers(result)
+
+
+# ------------------------------------------------------------------------------------------- verdicts can turn
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_a_number_across_its_bar_turns_the_verdict(name, monkeypatch):
+    claim = ALL[name]
+    was = FOUND[name].verdict
+
+    def moved(check, result):
+        rule, seeds = check.rule, FOUND[name].seeds
+        inside = rule.low if rule.high is None else rule.high if rule.low is None else (rule.low + rule.high) / 2
+        inside += 0 if None not in (rule.low, rule.high) else 1e3 * (1 if rule.high is None else -1)
+        wide = 10 * (1 + abs(inside))
+        outside = rule.low - wide if rule.low is not None else rule.high + wide
+        return dict.fromkeys(seeds, inside if was == REFUTED else outside)
+
+    monkeypatch.setattr(Check, "numbers", moved)
+    now = claims.judge(claim, COMMITTED).verdict
+    assert now == REPRODUCED if was == REFUTED else now in (REFUTED, NOT_MEASURED)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_result_of_other_code_is_stale(name):
+    changed = records_with(experiment_of(ALL[name]), stale=True)
+    assert claims.judge(ALL[name], changed).verdict == STALE
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_without_rows_nothing_is_measured(name):
+    empty = claims.judge(ALL[name], records_with(experiment_of(ALL[name]), rows=[]))
+    assert (empty.verdict, empty.why, empty.ours) == (NOT_MEASURED, "not run", "–")
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_the_stand_in_decides_nothing_on_published_data(name):
+    claim = ALL[name]
+    result = COMMITTED.result(claim.evidence.experiment)
+    real = result["size"]["data"] == "real" if claim.evidence.real is None else claim.evidence.real
+    assert real or not claim.about_data
+    if claim.about_data:
+        drawn = records_with(claim.evidence.experiment, size=result["size"] | {"data": "stand-in"})
+        assert claims.judge(claim, drawn).verdict == NOT_MEASURED
+    else:
+        asked_of_data = dataclasses.replace(
+            claim, about_data=True, evidence=dataclasses.replace(claim.evidence, real=False)
+        )
+        assert claims.judge(asked_of_data, COMMITTED).why == "only on the stand-in"
+
+
+def test_a_result_that_is_not_there_is_not_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(experiments, "result_path", lambda name: tmp_path / "none.json")
+    nowhere = Records(backends=None)
+    assert {claims.judge(claim, nowhere).verdict for claim in ALL.values()} == {NOT_MEASURED}
+
+
+# --------------------------------------------------------------------------------------------------- the rules
+
+
+def result(data="real", stale=False, **rows):
+    """A result with rows, each a list of what its seeds measured."""
+    listed = [
+        {"row": row, "seed": seed, "measured": one} for row, runs in rows.items() for seed, one in enumerate(runs)
+    ]
+    return {"rows": listed, "size": {"data": data}, "stale": stale, "device": "CPU", "seeds": [0], "experiment": "x"}
+
+
+def verdict(measured, about_data=True, **rows):
+    """What a piece of evidence says of rows."""
+    found = measured.find(about_data, Records({"x": result(**rows)}, None))
+    return found.verdict, found.why
+
+
+def one(rule=None, **more):
+    return Measured("x", (Check("a", "v", rule or Within(1, 2)),), "x", **more)
+
+
+def runs(*numbers, **more):
+    return [{"v": number, **more} for number in numbers]
+
+
+def test_a_rule_holds_on_every_seed_on_none_or_on_some():
+    assert verdict(one(), a=runs(1, 2)) == (REPRODUCED, "")
+    assert verdict(one(), a=runs(0.9, 2.1)) == (REFUTED, "")
+    assert verdict(one(), a=runs(1.5, 2.1)) == (NOT_MEASURED, "seeds disagree")
+    assert verdict(one(), a=runs(None)) == (REFUTED, "")  # not finite
+
+
+def test_a_rule_needs_a_bar_and_knows_its_slack():
+    with pytest.raises(CourseError, match="bar"):
+        Within(None, None)
+    assert Within(1, None, 0.1).holds(0.9) and not Within(1, None, 0.1).holds(0.89)
+    assert Within(None, 1, 0.1).holds(1.1) and not Within(None, 1).holds(math.nan)
+    assert near(10, 2) == Within(5, 20)
+    assert off(10, 2) == Within(8, 12)
+    assert order(10).low == pytest.approx(10**0.5)
+    assert Within(-0.1, 0.1, 0.05).text("{:.1f}") == "−0.1 to 0.1 (± 0.1)"
+    assert (Within(3, None).text("{}"), Within(None, 3).text("{}"), off(3, 0).text("{}")) == ("≥ 3", "≤ 3", "3")
+
+
+def test_too_few_seeds_and_a_spread_as_large_as_the_difference_are_not_measured():
+    less = Measured("x", (Check("a", "v", Within(0, None), less=("b", "v")),), "x", seeds=2, beyond_spread=True)
+    assert verdict(less, a=runs(2), b=runs(1)) == (NOT_MEASURED, "one seed")
+    assert verdict(less, a=runs(2, 2.1), b=runs(1, 1.1)) == (REPRODUCED, "")
+    assert verdict(less, a=runs(1, 1.1), b=runs(2, 2.1)) == (REFUTED, "")
+    assert verdict(less, a=runs(2, 3.5), b=runs(1.5, 2.5)) == (NOT_MEASURED, "within the seeds' spread")
+
+
+def test_rows_of_different_length_are_compared_at_a_step_only():
+    at_end = Measured("x", (Check("a", "v", Within(0, None), less=("b", "v")),), "x")
+    assert verdict(at_end, a=runs(2, steps=10), b=runs(1, steps=20)) == (NOT_MEASURED, "at different numbers of steps")
+    assert verdict(at_end, a=runs(2, steps=10), b=runs(1, steps=10)) == (REPRODUCED, "")
+    at_step = Measured("x", (Check("a", "v_10", Within(0, None), less=("b", "v_10")),), "x")
+    assert verdict(at_step, a=[{"v_10": 2, "steps": 10}], b=[{"v_10": 1, "steps": 20}]) == (REPRODUCED, "")
+
+
+def test_a_short_run_refutes_nothing_by_being_low():
+    low = one(enough=1000)
+    assert verdict(low, a=runs(0, steps=10, batch=10)) == (NOT_MEASURED, "a short run")
+    assert verdict(low, a=runs(0, steps=100, batch=10)) == (REFUTED, "")
+
+
+def test_a_loss_that_still_falls_refutes_nothing_by_being_high():
+    high = one(falling="loss")
+    assert verdict(high, a=runs(5, loss_1=9, loss_2=5)) == (NOT_MEASURED, "a short run, its loss still falling")
+    assert verdict(high, a=runs(5, loss_1=5.1, loss_2=5)) == (REFUTED, "")
+
+
+def test_readings_of_one_thing_must_agree():
+    both = (Check("a", "v", Within(1, None), name="one"), Check("a", "w", Within(1, None), name="other"))
+    assert verdict(Measured("x", both, "x", agree=True), a=[{"v": 1, "w": 0}])[1] == "two readings disagree"
+    assert verdict(Measured("x", both, "x"), a=[{"v": 1, "w": 0}]) == (REFUTED, "other")
+    assert verdict(Measured("x", both, "x"), a=[{"v": 0, "w": 0}]) == (REFUTED, "")
+
+
+def test_a_number_is_divided_less_another_and_turned_by_seed():
+    made = result(a=[{"v": 8, "w": 2}, {"v": 9, "w": 3}], b=[{"v": 2}])
+    assert Check("a", "v", Within(0, None), over="w").numbers(made) == {0: 4, 1: 3}
+    assert Check("a", "v", Within(0, None), less=("b", "v")).numbers(made) == {0: 6}
+    assert Check("a", "v", Within(0, None), turn=lambda n: n / 4).numbers(made) == {0: 2, 1: 2.25}
+    assert Check("a", "v", Within(0, None), "{:+.1f}").text([-1.0, 2.0]) == "−1.0 – +2.0"
+    assert Check("a", "v", Within(0, None), name="share").text([1.0, math.nan]) == "share 1 or not finite"
+    assert Check("a", "v", Within(0, None)).text([math.nan]) == "not finite"
+
+
+def test_many_figures_are_summed_up():
+    many = Measured("x", tuple(Check("a", key, off(1, 0.1), "{:.2f}") for key in "vw"), "x", brief=True)
+    found = many.find(True, Records({"x": result(a=[{"v": 1.05, "w": 1.3}])}, None))
+    assert found.ours == "1 of 2 figures, largest difference 0.30"
+    assert (found.verdict, many.rule()) == (REFUTED, "each ± 0.10")
+
+
+def test_what_nobody_measured_says_why():
+    claim = Claim("x", "digits", "notes", "x", "x", Nothing("no pictures"))
+    assert claims.judge(claim, COMMITTED) == claims.Finding(NOT_MEASURED, "no pictures")
+
+
+# -------------------------------------------------------------------------------------------------------- cases
+
+
+def lessons(monkeypatch, *passed, ids=("mdm-nothing",), stale=False, lesson="32_faces_plateau", backend="tensorflow"):
+    """Runs of a lesson in which the cases were judged so, a seed each, as ``results/backends.json`` has them."""
+    monkeypatch.setattr(backends, "is_stale", lambda row: stale)
+    evidence = [{"measure": "m", "broken": 2.5, "fixed": 0.5}]
+    rows = [
+        {
+            "lesson": lesson,
+            "backend": backend,
+            "seed": seed,
+            "status": "passed" if good else "failed",
+            "verdicts": [
+                {
+                    "id": name,
+                    "passed": good,
+                    "judged": True,
+                    "reproduced": good,
+                    "fixed": True,
+                    "margin": 1.75,
+                    "evidence": evidence,
+                }
+                for name in ids
+            ],
+        }
+        for seed, good in enumerate(passed)
+    ]
+    return Records({}, {"rows": rows, "device": "CPU", "what": "w", "command": "c", "versions": {"keras": "3"}})
+
+
+ADAM = Claim("x", "faces", "notes", "x", "x", Holds(("mdm-adam-epsilon",)), about_data=False)
+
+
+def test_a_case_that_passes_on_every_seed_reproduces_its_claim(monkeypatch):
+    made = lessons(monkeypatch, True, True, ids=("mdm-adam-epsilon",))
+    found = claims.judge(ADAM, made)
+    assert (found.verdict, found.seeds, found.device) == (REPRODUCED, (0, 1), "CPU")
+    assert "broken 2.5, fixed 0.5" in found.ours
+    about_data = dataclasses.replace(ADAM, about_data=True)
+    assert claims.judge(about_data, made).why == "only on the stand-in"
+
+
+def test_a_case_that_fails_once_does_not(monkeypatch):
+    found = claims.judge(ADAM, lessons(monkeypatch, True, False, ids=("mdm-adam-epsilon",)))
+    assert (found.verdict, found.why) == (NOT_MEASURED, "`mdm-adam-epsilon` fails its bars")
+    without = claims.judge(ADAM, lessons(monkeypatch, True, ids=("mdm-tiny-init",)))
+    assert without.verdict == NOT_MEASURED  # the lesson ran, and never came to this case
+
+
+@pytest.mark.parametrize("how", [{"stale": True}, {"backend": "jax"}, {"lesson": "31_faces_mdm"}])
+def test_another_backend_or_lesson_is_no_run_and_changed_code_is_stale(monkeypatch, how):
+    found = claims.judge(ADAM, lessons(monkeypatch, True, ids=("mdm-adam-epsilon",), **how))
+    assert found.verdict == (STALE if how.get("stale") else NOT_MEASURED)
+
+
+def test_a_refuted_case_refutes(monkeypatch):
+    claim = dataclasses.replace(ADAM, evidence=Holds(("digits-vanishing-gradient-claim",)))
+    made = lessons(monkeypatch, True, ids=("digits-vanishing-gradient-claim",), lesson="11_digits_frozen_filters")
+    assert claims.judge(claim, made).verdict == REFUTED
+    mixed = dataclasses.replace(claim, evidence=Holds(("digits-vanishing-gradient-claim", "digits-minmax-picture")))
+    with pytest.raises(CourseError, match="both statuses"):
+        claims.judge(mixed, made)
+
+
+def test_several_cases_must_all_pass(monkeypatch):
+    ids = ("mdm-adam-epsilon", "mdm-tiny-init")
+    claim = dataclasses.replace(ADAM, evidence=Holds(ids))
+    found = claims.judge(claim, lessons(monkeypatch, True, True, ids=ids))
+    assert (found.verdict, found.ours) == (REPRODUCED, "4 of 4 runs of 2 cases")
+    assert claims.judge(claim, lessons(monkeypatch, True, True, ids=ids[:1])).verdict == NOT_MEASURED
+
+
+# ------------------------------------------------------------------------------------------------------- the page
+
+
+def test_a_cell_names_numbers_seeds_device_file_and_lesson(monkeypatch):
+    made = lessons(monkeypatch, True, True, ids=("mdm-adam-epsilon",))
+    _, documented, ours, words = pages.row(ADAM, made)
+    assert "seeds 0, 1; CPU; [backends.json](../results/backends.json)" in ours
+    assert "lesson [32](../notebooks/32_faces_plateau.ipynb): 2 of 2, 1.8×" in ours
+    assert words == "**reproduced**<br>*holds if the bars of its case*"
+    assert "notes handed to this course" in documented
+    assert pages._safe("a | b") == "a \\| b"
+
+
+@pytest.mark.parametrize("part", pages.HEADS)
+def test_every_claim_is_a_line_of_four_cells_that_says_its_verdict_in_words(part):
+    lines = [line for line in pages.table(part).splitlines() if line.startswith("|") and "---" not in line]
+    lines = [line for line in lines if line != "| claim | documented | ours | verdict |"]
+    assert len(lines) == sum(map(len, claims.groups(part).values()))
+    for line in lines:
+        cells = line.replace("\\|", "").strip("|").split("|")
+        assert len(cells) == 4
+        assert any(f"**{word}**" in cells[3] for word in VERDICTS)
+
+
+def test_counts_add_up():
+    rows = [line.strip("|").split("|") for line in pages.counts().splitlines()[2:]]
+    numbers = [[int(cell) for cell in row[1:]] for row in rows]
+    assert all(sum(row[:-1]) == row[-1] for row in numbers)
+    assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
+    assert numbers[-1][-1] == len(ALL)
+
+
+def test_the_contract_says_passed_run_margin_and_stale(monkeypatch):
+    case = cases.get("mdm-adam-epsilon")
+    made = lessons(monkeypatch, True, False, ids=("mdm-adam-epsilon",))
+    assert contract.kept(case, "tensorflow", made) == "1 of 2, 1.8×"
+    assert contract.kept(case, "jax", made) == contract.NOT_RUN
+    assert contract.kept(case, "tensorflow", lessons(monkeypatch, True, ids=(case.id,), stale=True)).endswith("*stale*")
+    only = cases.get("fer-two-gpus-one-works")
+    assert contract.kept(only, "jax", made) == "not made for it"
+    table = contract.cases_table(lessons(monkeypatch, True, False, ids=(case.id,)))
+    assert "| 1 of 2, 1.8× | not yet run | not yet run |" in table
+    assert table.count("\n| `") == len(cases.all_cases())
+
+
+def test_without_runs_on_backends_the_page_says_so():
+    assert "not there yet" in contract.lessons_table(COMMITTED)
+    assert contract.NOT_RUN in contract.cases_table(COMMITTED)
+
+
+def test_every_file_of_results_is_listed_with_its_command():
+    table = contract.files_table()
+    for path in runtime.results_dir().glob("*.json"):
+        if not path.name.endswith(".partial.json"):
+            assert table.count(f"| [{path.name}]({path.name}) |") == 1
+    assert table.count("`course ") == table.count("\n| [")
