@@ -28,7 +28,7 @@ def kept(case: Case, backend: str, records: Records) -> str:
 def cases_table(records: Records) -> str:
     """Markdown: case × backend."""
     lines = [
-        "| case | lesson | kind | what is documented | " + " | ".join(BACKENDS) + " |",
+        "| case | lesson | kind | as registered | " + " | ".join(BACKENDS) + " |",
         "|---" * (4 + len(BACKENDS)) + "|",
     ]
     for case in cases.all_cases().values():
