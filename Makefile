@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUPPORTED := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 1)
 FILTER := git config filter.course-notebook
 
-.PHONY: help env lab test test-deep gpu-kernel bench pages format clean
+.PHONY: help env lab test test-deep gpu-kernel newest backends bench pages format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,14 @@ test-deep: env ## the longer checks
 gpu-kernel: .venv-gpu/.installed ## Linux, NVIDIA: TensorFlow with CUDA in .venv-gpu, and a Jupyter kernel for it
 	.venv-gpu/bin/python -m course_utils.cli.gpu_kernel
 
+newest: .venv-newest/.installed ## everything on the newest releases, without constraints, deprecations as errors
+	.venv-newest/bin/course check
+	.venv-newest/bin/pytest --deprecations-as-errors tests
+	.venv-newest/bin/pytest --deprecations-as-errors -n 2 tests/newest_lessons.py
+
+backends: env ## every lesson on TensorFlow, JAX and PyTorch: hours; pip install -e ".[torch]" first
+	$(BIN)/course run lessons --backend all --seeds 5 --jobs 2
+
 bench: env ## seconds, CPU-seconds and memory of every lesson
 	$(BIN)/course bench
 
@@ -47,3 +55,8 @@ $(VENV)/.installed .venv-gpu/.installed: pyproject.toml constraints.txt
 	test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --compile -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch $@
+
+.PHONY: .venv-newest/.installed
+.venv-newest/.installed:
+	test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --compile --upgrade --upgrade-strategy eager -e ".[lab,test,jax,classroom]"

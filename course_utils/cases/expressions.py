@@ -139,6 +139,7 @@ CASES = (
         source="found while checking the course (Keras 3.15.1, TensorFlow 2.21); JAX and PyTorch deal new orders",
         kind="deterministic",
         backends=("tensorflow",),
+        elsewhere="JAX and PyTorch: fit() deals a new order in every epoch, none of the later ones is like the first",
         bars=(
             Bar(
                 "same_order", "share of later epochs in the order of the first", broken=(">=", 0.75), fixed=("<=", 0.1)
@@ -786,6 +787,7 @@ CASES = (
         source=f"{WRITE_UP}, after a second GPU was bought",
         kind="environment",
         backends=("tensorflow",),
+        elsewhere="JAX has keras.distribution.DataParallel; PyTorch its own wrapper; neither is run by the lesson",
         bars=(
             Bar(
                 "share",
@@ -806,6 +808,7 @@ CASES = (
         source=f"{WRITE_UP}: a 3 GB card, on which a batch of 256 fits and 512 does not",
         kind="environment",
         backends=("tensorflow",),
+        elsewhere="the lesson weighs and places what TensorFlow allocates; what JAX or PyTorch would want was not measured",
         bars=(
             Bar(
                 "wanted",

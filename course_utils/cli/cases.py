@@ -42,6 +42,8 @@ def show(case_id: str = typer.Argument(metavar="ID"), as_json: bool = typer.Opti
     for name in ("id", "title", "symptom", "cause", "fix", "source", "lesson", "kind", "status"):
         print(f"{name:9} {getattr(case, name)}")
     print(f"{'backends':9} {', '.join(case.backends)}")
+    if case.elsewhere:
+        print(f"{'elsewhere':9} {case.elsewhere}")
     for bar in case.bars:
         print(f"{'bar':9} {bar.what}: broken {' '.join(map(str, bar.broken))}, fixed {' '.join(map(str, bar.fixed))}")
 

@@ -62,18 +62,21 @@ def execute(
     *,
     timeout: int | None = None,
     deadline: float | None = None,
+    prelude: str | None = None,
     working_folder: Path | None = None,
 ) -> Execution:
     """Execute a copy of a lesson with extra environment variables; the lesson's file is not changed.
 
     timeout: seconds a cell may take. deadline: on ``time.monotonic()``'s clock, when the lesson is stopped.
-    working_folder: where the kernel runs; default: beside the lesson.
+    prelude: code to run before the first cell. working_folder: where the kernel runs; default: beside the lesson.
     What the lesson raises is reported, not raised.
     """
     path = runtime.lessons_dir() / f"{lesson}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         verdicts, cost = Path(folder) / "verdicts.jsonl", Path(folder) / "cost.json"
+        if prelude:
+            notebook.cells.insert(0, nbformat.v4.new_code_cell(prelude))
         notebook.cells.append(nbformat.v4.new_code_cell(COST_CELL.format(path=str(cost))))
         client = NotebookClient(
             notebook,
