@@ -357,6 +357,7 @@ def test_the_contract_says_passed_run_margin_and_stale(monkeypatch):
     assert contract.kept(case, "tensorflow", lessons(monkeypatch, True, ids=(case.id,), stale=True)).endswith("*stale*")
     only = cases.get("fer-two-gpus-one-works")
     assert contract.kept(only, "jax", made) == "not made for it"
+    assert f"- `{only.id}`: {only.elsewhere}" in contract.cases_table(made)
     table = contract.cases_table(lessons(monkeypatch, True, False, ids=(case.id,)))
     assert "| 1 of 2, 1.8× | not yet run | not yet run |" in table
     assert table.count("\n| `") == len(cases.all_cases())

@@ -36,7 +36,8 @@ def cases_table(records: Records) -> str:
         lesson = f"[{case.lesson[:2]}](../notebooks/{case.lesson}.ipynb)"
         holds = "holds" if case.status == "reproduces" else "**refuted**"
         lines.append(f"| `{case.id}` | {lesson} | {case.kind} | {holds} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _made(records)])
+    notes = [f"- `{case.id}`: {case.elsewhere}" for case in cases.all_cases().values() if case.elsewhere]
+    return "\n".join([*lines, "", _made(records), "", "Not made for every backend:", "", *notes])
 
 
 def lessons_table(records: Records) -> str:
