@@ -1,7 +1,6 @@
 """The book: links, alt texts, symptoms, and the reader that checks finished pages; built and looked at in `make test-deep`."""
 
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -298,8 +297,8 @@ def test_the_install_cell_clones_the_course_keeps_what_is_there_and_a_lesson_run
         f"package {content / 'why-wont-it-learn' / 'course_utils' / '__init__.py'} of {site_packages.parents[2]}"
         in printed
     )
-    added = {path.name for path in site_packages.iterdir()} - {"preinstalled.pth"}
-    assert added and all(re.match(r"_*(editable_*)?why_wont_it_learn", name) for name in added), added
+    added = {path.name for path in site_packages.iterdir()} - {"preinstalled.pth", "__pycache__"}
+    assert added and all("why_wont_it_learn" in name for name in added), added
     assert (content / "why-wont-it-learn" / ".git").is_dir()
 
 
@@ -425,7 +424,6 @@ def test_a_built_lesson_shows_figures_formulas_and_how_it_was_run(book):
     assert text.count("<details>") == text.count("</details>") > 3
     index = (book / "html" / "notebooks" / "00_start_here.html").read_text(encoding="utf-8")
     assert 'href="20_hands_depth_images.html"' in index and ".ipynb)" not in index
-    assert json.loads((book / "source" / "results" / "bench.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.deep

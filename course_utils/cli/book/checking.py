@@ -22,6 +22,7 @@ RESOURCES = {
     "image": ("href", "xlink:href"),
     "form": ("action",),
 }
+_NAVIGATION = {"next", "prev", "index", "search", "author"}  # links of the page as a whole; nothing is loaded
 _OUTSIDE = re.compile(r"(?:[a-z][a-z+.-]*:)?//", re.IGNORECASE)
 _CSS = re.compile(r"""url\(\s*["']?(.*?)["']?\s*\)|@import\s+["'](.+?)["']""")
 _SCRIPT = re.compile(r"""(?:import|fetch|importScripts)\s*\(?\s*["'`]((?:https?:)?//[^"'`]+)""")
@@ -45,8 +46,8 @@ class Page(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         self._inside = tag
         self.places.update(found[name] for name in ("id", "name") if found.get(name))
-        if tag == "a" and "href" in found:
-            self.links.append(found["href"])
+        if "href" in found and (tag == "a" or (tag == "link" and found.get("rel") in _NAVIGATION)):
+            self.links.append(found.pop("href"))
         for name in RESOURCES.get(tag, ()):
             if found.get(name):
                 entries = found[name].split(",") if name == "srcset" else [found[name]]

@@ -37,7 +37,9 @@ def execute(names: Sequence[str], folder: Path) -> None:
     print(f"executing {len(waiting)} of {len(names)} lessons, {len(names) - len(waiting)} are as they were", flush=True)
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS_A_CELL}"]
     ended = subprocess.run(
-        [*command, "-n", "2", *waiting], cwd=runtime.repo_root(), env=runtime.environment(folder, **SETTINGS)
+        [*command, "-n", str(min(2, len(waiting))), *waiting],
+        cwd=runtime.repo_root(),
+        env=runtime.environment(folder, **SETTINGS),
     )
     if ended.returncode:
         raise CourseError("a lesson failed, see above; the book is made of lessons that pass. Those that did are kept")
