@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUPPORTED := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 1)
 FILTER := git config filter.course-notebook
 
-.PHONY: help env lab test test-deep gpu-kernel newest backends bench pages format clean
+.PHONY: help env lab test test-deep gpu-kernel newest backends bench pages book format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,7 +21,7 @@ test: env ## forms, unit tests, and every lesson at reduced size
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/pytest tests
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 -n 2 notebooks/*.ipynb
 
-test-deep: env ## the longer checks
+test-deep: env $(VENV)/.pages ## the longer checks
 	$(BIN)/pytest -m deep tests
 
 gpu-kernel: .venv-gpu/.installed ## Linux, NVIDIA: TensorFlow with CUDA in .venv-gpu, and a Jupyter kernel for it
@@ -41,6 +41,9 @@ bench: env ## seconds, CPU-seconds and memory of every lesson
 pages: env ## write the README's tables and figures again
 	$(BIN)/python -m course_utils.cli.pages
 
+book: env $(VENV)/.pages ## the executed lessons as HTML, in build/book/html and as a zip
+	$(BIN)/python -m course_utils.cli.book
+
 format: env ## format code and lessons, mend what ruff can
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
@@ -59,4 +62,8 @@ $(VENV)/.installed .venv-gpu/.installed: pyproject.toml constraints.txt
 .PHONY: .venv-newest/.installed
 .venv-newest/.installed:
 	test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --compile --upgrade --upgrade-strategy eager -e ".[lab,test,jax,classroom]"
+	$(@D)/bin/pip install --quiet --compile --upgrade --upgrade-strategy eager -e ".[lab,test,jax,classroom,pages]"
+
+$(VENV)/.pages: $(VENV)/.installed
+	$(BIN)/pip install --quiet --compile -c constraints.txt -e ".[pages]"
+	@touch $@

@@ -8,6 +8,7 @@ This is the only module that reads the environment:
 ``COURSE_VERDICTS``  file to which ``cases.judge`` appends one JSON line a verdict
 ``KERAS_BACKEND``    ``tensorflow`` (default), ``jax`` or ``torch``; read by Keras itself
 ``NBGRADER_EXECUTION``  ``autograde`` while an assignment is graded; set by the grading itself
+``SOURCE_DATE_EPOCH``   seconds since 1970: the time that what is built says of itself, instead of now
 
 First met in lesson 00_start_here.
 """
@@ -28,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -234,6 +236,19 @@ def verdict_log() -> Path | None:
     """Where verdicts are to be appended, or None when no one asked."""
     asked = os.environ.get("COURSE_VERDICTS")
     return Path(asked) if asked else None
+
+
+def build_time() -> datetime:
+    """The time that a built page or archive says of itself, in UTC: ``SOURCE_DATE_EPOCH`` where it is set, else now.
+
+    Raises SettingsError when it is set to anything but seconds since 1980, where zip archives begin.
+    """
+    asked = os.environ.get("SOURCE_DATE_EPOCH")
+    if not asked:
+        return datetime.now(UTC)
+    if not asked.isdecimal() or not 315_532_800 <= int(asked) < 4_102_444_800:
+        raise SettingsError(f"SOURCE_DATE_EPOCH={asked}: expected seconds since 1970, of a time between 1980 and 2100")
+    return datetime.fromtimestamp(int(asked), UTC)
 
 
 @contextlib.contextmanager

@@ -43,3 +43,22 @@ def no_real_data(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(folder))
     monkeypatch.setenv("COURSE_SIZE", "")
     return tmp_path / "course_data"
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """Chromium and its driver; a test that asks for them is skipped where they are missing, or fails in CI."""
+    import browsing
+
+    return browsing.chromium()
+
+
+@pytest.fixture
+def browser(programs, tmp_path, monkeypatch, request):
+    """A fresh Chromium without a window, which reaches this machine alone."""
+    import browsing
+
+    monkeypatch.setenv("SE_OFFLINE", "true")  # Selenium looks for no driver of its own
+    with browsing.start(programs, tmp_path) as started:
+        yield started
+        browsing.photograph(started, f"{request.node.name}_end")

@@ -14,17 +14,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from selenium import webdriver
-from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
+from browsing import photograph, wait
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from course_utils.cli.lab import FIRST_LESSON
 
 pytestmark = pytest.mark.deep
 
 ASSIGNMENT = "a1_digits"
-PATIENCE = 600  # seconds for any one step, however busy the machine is
 START = "from course_utils.cli.app import main; main()"
 TOKEN = "first-minutes"
 
@@ -49,16 +46,6 @@ class Lab:
 
     def address_of(self, name):
         return self.address.replace(FIRST_LESSON, name)
-
-
-@pytest.fixture(scope="module")
-def programs():
-    """Where Chromium and its driver are."""
-    found = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if not all(found):
-        stop = pytest.fail if os.environ.get("CI") else pytest.skip
-        stop("Chromium or its driver is missing here; on Debian: apt install chromium chromium-driver")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -130,42 +117,7 @@ def stop(process, runtime):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def browser(programs, tmp_path, monkeypatch, request):
-    """A fresh Chromium without a window, which reaches this machine alone."""
-    monkeypatch.setenv("SE_OFFLINE", "true")  # Selenium looks for no driver of its own
-    chromium, driver = programs
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in (
-        "headless=new",
-        "window-size=1400,1000",
-        "disable-dev-shm-usage",
-        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-        *(["no-sandbox"] if os.geteuid() == 0 else []),
-    ):
-        options.add_argument(f"--{option}")
-    with webdriver.Chrome(
-        options, webdriver.ChromeService(driver, env={**os.environ, "HOME": str(tmp_path)})
-    ) as started:
-        yield started
-        photograph(started, f"{request.node.name}_end")
-
-
 # ---------------------------------------------------------------------------------------------- what is done
-
-
-def wait(subject, condition, what):
-    """Ask until the condition holds; its value. TimeoutException names what was waited for."""
-    passing = [ElementClickInterceptedException, StaleElementReferenceException]  # the page is still being built
-    return WebDriverWait(subject, PATIENCE, ignored_exceptions=passing).until(condition, f"waited for {what}")
-
-
-def photograph(browser, name):
-    """Keep what the browser shows, where COURSE_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("COURSE_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
 def open_notebook(browser, address, path):

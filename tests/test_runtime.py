@@ -411,3 +411,17 @@ def test_only_the_runtime_reads_the_environment():
         p for p in package.rglob("*.py") if "environ" in p.read_text(encoding="utf-8").replace("environment", "")
     ]
     assert [p.name for p in readers] == ["runtime.py"]
+
+
+def test_what_is_built_takes_its_date_from_the_environment(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    assert runtime.build_time().isoformat() == "2027-01-15T08:00:00+00:00"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert runtime.build_time().year >= 2026
+
+
+@pytest.mark.parametrize("text", ["yesterday", "-5", "12", "99999999999"])
+def test_a_date_that_no_archive_can_hold_is_refused(monkeypatch, text):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(runtime.SettingsError, match=f"SOURCE_DATE_EPOCH={text}: expected seconds"):
+        runtime.build_time()
