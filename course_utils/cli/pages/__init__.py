@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 
 from course_utils import runtime
 from course_utils.cli import lessons
-from course_utils.cli.pages import assignments, beyond, digits, evaluation, expressions, faces, hands, ladder
+from course_utils.cli.pages import assignments, bench, beyond, digits, evaluation, expressions, faces, hands, ladder
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
@@ -50,8 +51,24 @@ BLOCKS = {
     "beyond": beyond.table,
 }
 DRAWINGS = (
-    digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS | evaluation.DRAWINGS
+    digits.DRAWINGS
+    | hands.DRAWINGS
+    | faces.DRAWINGS
+    | expressions.DRAWINGS
+    | ladder.DRAWINGS
+    | evaluation.DRAWINGS
+    | bench.DRAWINGS
 )
+
+
+def save_figure(name: str) -> Path:
+    """Draw one figure and write it under results/figures/; whole or not at all. Returns its path."""
+    path = runtime.repo_root() / FIGURES / name
+    figure = DRAWINGS[name]()
+    with runtime.atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    return path
 
 
 #: Page → its blocks.
