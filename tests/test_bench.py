@@ -457,3 +457,24 @@ def test_the_table_and_the_figure_are_made_from_any_part_of_the_record(monkeypat
         if parts:
             assert "| ours | 1.235 ms | theirs: 2 ms | 1.62 (1.5 – 1.75) | the same arrays |" in text
             assert "goal 2: **not reached** | as above |" in text
+
+
+def test_a_figure_that_would_be_too_large_to_commit_gets_fewer_colours(tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    def draw():
+        figure, ax = plt.subplots(figsize=(3, 2))
+        ax.imshow(np.random.default_rng(0).random((64, 64, 3)))
+        return figure
+
+    monkeypatch.setattr(runtime, "repo_root", lambda: tmp_path)
+    monkeypatch.setitem(pages.DRAWINGS, "planted.png", draw)
+    sizes = {}
+    for largest in (10**6, 1000):
+        monkeypatch.setattr(pages, "LARGEST", largest)
+        path = pages.save_figure("planted.png")
+        sizes[largest] = path.stat().st_size
+        with Image.open(path) as image:
+            assert (image.mode == "P") == (largest == 1000)
+    assert sizes[1000] < sizes[10**6] and [one.name for one in path.parent.iterdir()] == ["planted.png"]

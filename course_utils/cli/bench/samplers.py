@@ -95,7 +95,8 @@ def _compiled(call: Callable) -> Callable:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(lambda images, points: call(images, points))  # a new one: each size is traced once
+        tf.get_logger().setLevel("ERROR")  # it warns of many functions made, which is what is wanted here
+        return tf.function(call)
     if backend == "jax":
         import jax
 
