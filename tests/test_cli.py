@@ -536,14 +536,3 @@ def test_listing_cases_loads_no_backend():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert CASE in done.stdout
-
-
-def test_the_rate_of_a_renderer_is_frames_per_second(monkeypatch):
-    from course_utils.cli import bench
-
-    clock = iter([0.0, 0.5, 1.5, 2.5, 4.0])  # began; asked before each of three blocks; then the end
-    asked = []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    found = bench._rate("hands", lambda count, *, seed: asked.append((count, seed)), 500, seconds=2.0)
-    assert found == {"what": "hands", "frames_per_s": 32.0, "goal": 500}  # two blocks of 64 in 4 s
-    assert asked == [(64, 0), (64, 1), (64, 2)], "one block to warm up, two that count"

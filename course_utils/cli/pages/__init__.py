@@ -9,12 +9,15 @@ import re
 from functools import partial
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+from PIL import Image
 
 from course_utils import runtime
 from course_utils.cli import lessons
 from course_utils.cli.pages import (
     assignments,
+    bench,
     beyond,
     claims,
     contract,
@@ -28,6 +31,7 @@ from course_utils.cli.pages import (
 from course_utils.runtime import CourseError
 
 FIGURES = "results/figures"
+LARGEST = 100_000
 
 
 def lesson_map() -> str:
@@ -54,6 +58,7 @@ RESULT_BLOCKS = {
     "contract": lambda: contract.cases_table(claims.records()),
     "lessons-by-backend": lambda: contract.lessons_table(claims.records()),
     "files": contract.files_table,
+    "bench": bench.table,
     "digits": digits.table,
     "hands": hands.table,
     "faces": faces.table,
@@ -66,8 +71,31 @@ RESULT_BLOCKS = {
     "beyond": beyond.table,
 }
 DRAWINGS = (
-    digits.DRAWINGS | hands.DRAWINGS | faces.DRAWINGS | expressions.DRAWINGS | ladder.DRAWINGS | evaluation.DRAWINGS
+    digits.DRAWINGS
+    | hands.DRAWINGS
+    | faces.DRAWINGS
+    | expressions.DRAWINGS
+    | ladder.DRAWINGS
+    | evaluation.DRAWINGS
+    | bench.DRAWINGS
 )
+
+
+def save_figure(name: str) -> Path:
+    """Draw one figure and write it under results/figures/; whole or not at all. Returns its path.
+
+    It is committed, so one of more than ``LARGEST`` bytes, much small text say, gets a palette of 128 colours.
+    """
+    path = runtime.repo_root() / FIGURES / name
+    figure = DRAWINGS[name]()
+    with runtime.atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
+        if temporary.stat().st_size > LARGEST:
+            with Image.open(temporary) as image:
+                few = image.convert("RGB").quantize(128, kmeans=3, dither=Image.Dither.NONE)
+            few.save(temporary, format="png", optimize=True)
+    plt.close(figure)
+    return path
 
 
 #: Page → its blocks.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
-
 from course_utils import runtime
-from course_utils.cli.pages import DRAWINGS, FIGURES, PAGES, with_fresh_blocks
+from course_utils.cli.pages import DRAWINGS, PAGES, save_figure, with_fresh_blocks
 
 
 def main() -> None:
@@ -13,13 +11,8 @@ def main() -> None:
     for page in PAGES:
         path = runtime.repo_root() / page
         runtime.write_text_atomically(path, with_fresh_blocks(path.read_text(encoding="utf-8"), page))
-    folder = runtime.repo_root() / FIGURES
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, draw in DRAWINGS.items():
-        figure = draw()
-        figure.savefig(folder / name, dpi=80, bbox_inches="tight", metadata={"Software": None})
-        plt.close(figure)
-        print(folder / name)
+    for name in DRAWINGS:
+        print(save_figure(name))
 
 
 if __name__ == "__main__":
