@@ -24,6 +24,7 @@ import math
 import os
 import platform
 import re
+import secrets
 import sys
 import tempfile
 import time
@@ -34,6 +35,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 BACKENDS = ("tensorflow", "jax", "torch")
+#: Of one seed up to a hundred others are made (100 · seed + k), and JAX takes none beyond 32 bits.
+LARGEST_SEED = 2**25 - 1
 GRADING = "NBGRADER_EXECUTION"  #: nbgrader's own variable
 GPU_ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow takes GPU memory as it needs it, not all at once
@@ -377,11 +380,20 @@ class Run:
 
 
 def seed() -> int:
-    """The seed ``COURSE_SEED`` asks for, 0 where it is not set. Raises SettingsError for anything but 0 … 2**31-1."""
+    """The seed ``COURSE_SEED`` asks for, 0 where it is not set. Raises SettingsError for anything but 0 … ``LARGEST_SEED``."""
     text = os.environ.get("COURSE_SEED") or "0"
-    if not text.isdecimal() or len(text) > 10 or int(text) >= 2**31:
-        raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to 2147483647")
+    if not text.isdecimal() or len(text) > 10 or int(text) > LARGEST_SEED:
+        raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to {LARGEST_SEED}")
     return int(text)
+
+
+def seeds(first: int | None, many: int) -> range:
+    """``many`` seeds from ``first`` on, or from one drawn now. Raises SettingsError when they go beyond ``LARGEST_SEED``."""
+    if first is None:
+        first = secrets.randbelow(LARGEST_SEED + 2 - many)
+    if first + many > LARGEST_SEED + 1:
+        raise SettingsError(f"--seed-base {first} --seeds {many}: seeds go from 0 to {LARGEST_SEED}")
+    return range(first, first + many)
 
 
 _cost_at_start: dict[str, float] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import secrets
 from dataclasses import asdict
 
 import typer
@@ -64,13 +63,11 @@ def run_case(
     wanted = list(cases.all_cases().values()) if case_ids == ["all"] else [cases.get(i) for i in case_ids]
     environment = _environment(backend, size)
     lessons.require_data(runtime.parse_size(environment["COURSE_SIZE"]), {case.part for case in wanted})
-    if (seed_base or 0) + seeds > 2**31:
-        raise SettingsError(f"--seed-base {seed_base} --seeds {seeds}: seeds go from 0 to 2147483647")
-    first = secrets.randbelow(2**31 - seeds) if seed_base is None else seed_base
+    wanted_seeds = runtime.seeds(seed_base, seeds)
     results = []
     for lesson in dict.fromkeys(case.lesson for case in wanted):
         owned = [case for case in wanted if case.lesson == lesson and environment["KERAS_BACKEND"] in case.backends]
-        for seed in range(first, first + seeds) if owned else ():
+        for seed in wanted_seeds if owned else ():
             if not as_json:
                 print(f"{lesson} · seed {seed} · {environment['KERAS_BACKEND']} …", flush=True)
             ended = lessons.execute(lesson, {**environment, "COURSE_SEED": str(seed)})

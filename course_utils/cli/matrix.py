@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
@@ -113,9 +112,7 @@ def line(row: dict[str, Any]) -> str:
 
 def _begun(path: Path, size: runtime.Size, seed_base: int | None, seeds: int) -> dict[str, Any]:
     """The file's own rows where they were made with the same versions at the same size, else a fresh result."""
-    base = secrets.randbelow(2**31 - seeds) if seed_base is None else seed_base
-    if base + seeds > 2**31:
-        raise SettingsError(f"--seed-base {base} --seeds {seeds}: seeds go from 0 to 2147483647")
+    base = runtime.seeds(seed_base, seeds)[0]
     fresh: dict[str, Any] = {
         "what": "lessons executed in a kernel of their own on each backend; statistical cases on fresh seeds",
         "command": f"course run lessons --seeds {seeds} --backend all",

@@ -55,7 +55,7 @@ def run(
             raise SettingsError(
                 "course run train: expected --recipe documented or --recipe beyond, and no --rows or --seeds"
             )
-        return train(recipe, size, _seeds(seed_base or 0, 1)[0], bool(resume), out, epochs, width)
+        return train(recipe, size, runtime.seeds(seed_base or 0, 1)[0], bool(resume), out, epochs, width)
     if name not in (LESSONS, GPU_SUITE):
         experiments.must_know(name)
     if size:
@@ -76,7 +76,7 @@ def run(
         print(gpu_suite.run(minutes or 25.0, out=out, resume=resume is not False, only=only))
         return None
     path = experiments.run(
-        name, seeds=_seeds(seed_base or 0, seeds or 3), only=only, out=out, resume=resume is not False
+        name, seeds=runtime.seeds(seed_base or 0, seeds or 3), only=only, out=out, resume=resume is not False
     )
     print(path)
     return None
@@ -86,12 +86,6 @@ def _belongs(name: str, owner: str, options: dict[str, object]) -> None:
     for option, value in options.items():
         if value is not None and name != owner:
             raise SettingsError(f"{option} goes with 'course run {owner}', not with {name!r}")
-
-
-def _seeds(first: int, many: int) -> range:
-    if first + many > 2**31:
-        raise SettingsError(f"--seed-base {first} --seeds {many}: seeds go from 0 to 2147483647")
-    return range(first, first + many)
 
 
 def train(
