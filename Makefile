@@ -38,7 +38,7 @@ backends: env ## every lesson on TensorFlow, JAX and PyTorch: hours; pip install
 bench: env ## seconds, CPU-seconds and memory of every lesson
 	$(BIN)/course bench
 
-pages: env ## write the README's tables and figures again
+pages: env ## write the tables and figures of README and results/README.md again
 	$(BIN)/python -m course_utils.cli.pages
 
 book: env $(VENV)/.pages ## the executed lessons as HTML, in build/book/html and as a zip

@@ -141,7 +141,21 @@ def test_every_direct_dependency_has_one_tested_version_inside_its_range(python,
 
 # ----------------------------------------------------------------------------------------------- make and CI
 
-TARGETS = ["help", "env", "lab", "test", "test-deep", "gpu-kernel", "bench", "pages", "book", "format", "clean"]
+TARGETS = [
+    "help",
+    "env",
+    "lab",
+    "test",
+    "test-deep",
+    "gpu-kernel",
+    "newest",
+    "backends",
+    "bench",
+    "pages",
+    "book",
+    "format",
+    "clean",
+]
 needs_make = pytest.mark.skipif(shutil.which("make") is None or sys.platform == "win32", reason="needs make")
 
 
