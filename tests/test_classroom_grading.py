@@ -237,10 +237,16 @@ def test_a_hand_grade_stays_when_a_program_grades_again(toy):
 
 @pytest.mark.deep
 @pytest.mark.parametrize("assignment", mistakes.ASSIGNMENTS)
-def test_reference_release_and_one_wrong_answer_a_task_get_the_points_they_should(assignment, tmp_path):
+def test_reference_release_and_wrong_answers_get_the_points_they_should(assignment, tmp_path):
+    """The first task's mistake and the last one's; every mistake goes through its checks in ``test_classroom_mistakes.py``,
+    and through the sandbox by ``course class rehearse``."""
     klass = tmp_path / "class"
     released = releasing.release(klass, assignment, "for CI")
-    batch = rehearsal.batch(klass, assignment, "sample")
+    loaded = rehearsal.load(klass, assignment)
+    wrong = list(rehearsal.one_a_task(rehearsal.wrong(loaded)))
+    batch = [*rehearsal.honest(loaded), wrong[0], wrong[-1]]
+    for one in batch:
+        rehearsal.hand_in(klass, assignment, one)
     grades = grading.grade(klass, assignment, settings={**LIMITS, "isolation": ISOLATION})
     assert rehearsal.judge(batch, grades) == {}
     found = {grade.student: grade for grade in grades}
