@@ -8,20 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from course_utils import runtime
 from course_utils.runtime import BACKENDS
 
 
 def kept_programs(config):
-    """Settings with which JAX keeps what it compiles beside pytest's own cache.
-
-    Three quarters of its time go into compiling 1 500 small programs, each once. They are looked up by all that they depend on,
-    versions of JAX and flags too, so a second run checks the same numbers of the same programs.
-    """
+    """JAX keeps what it compiles beside pytest's own cache: a second run checks the same numbers of the same programs."""
     cache = getattr(config, "cache", None)  # None with -p no:cacheprovider
-    if cache is None:
-        return {}
-    limits = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-    return {"JAX_COMPILATION_CACHE_DIR": str(cache.mkdir("jax")), **limits}
+    return {} if cache is None else runtime.compiled_programs(cache.mkdir("jax"))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -81,9 +81,10 @@ def _order(names: Sequence[str], wanted: Sequence[str], seeds: Sequence[int]) ->
 def measure(job: Job, size: runtime.Size, *, deadline: float | None = None) -> dict[str, Any]:
     """One row: a lesson executed on a backend with a seed. deadline: see :func:`lessons.execute`."""
     lesson, backend, seed = job
+    kept = runtime.compiled_programs(runtime.repo_root() / "build" / "jax")  # one seed's programs serve the next
     ended = lessons.execute(
         lesson,
-        {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name},
+        {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name, **kept},
         deadline=deadline,
     )
     known = {case.id: case for case in cases.of_lesson(lesson)}
