@@ -1,5 +1,6 @@
 """``course run lessons`` and ``course run gpu-suite``: order, resuming, what was not run; and the tables made of their results."""
 
+import dataclasses
 import json
 import time
 
@@ -130,6 +131,36 @@ def test_the_table_of_lessons_says_what_passed_what_is_stale_and_what_is_missing
     assert lines[0] == "| lesson | tensorflow | jax | torch |"
     assert lines[2] == f"| {PLAIN} | 1 of 1, 1 CPU-s | 1 of 1, 1 CPU-s | not yet run |"
     assert lines[3] == f"| {LESSON} | 1 of 2, 1 CPU-s | 2 of 2, 1 CPU-s, *stale* | not yet run |"
+
+
+def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
+    case = next(case for case in cases.of_lesson(LESSON) if case.kind == "statistical")
+    (bar, *others) = case.bars
+    far = {">=": 1e9, "<=": -1e9}
+    broken, fixed = ({b.measure: far[getattr(b, run)[0]] for b in case.bars} for run in ("broken", "fixed"))
+    record = {**cases.check(case, broken, fixed).record(), "judged": True}
+    row = {
+        "lesson": LESSON,
+        "backend": "jax",
+        "seed": 1,
+        "code_sha256": "x",
+        "status": "failed",
+        "why": None,
+        "cpu_s": 1.0,
+    }
+    kept = backends.judged({**row, "verdicts": [record]})
+    assert (kept["status"], kept["why"]) == ("passed", None)
+    harder = dataclasses.replace(
+        case, bars=(dataclasses.replace(bar, broken=(bar.broken[0], 2 * broken[bar.measure])), *others)
+    )
+    monkeypatch.setattr(cases, "of_lesson", lambda lesson: [harder])
+    (tmp_path / "b.json").write_text(runtime.to_json({"rows": [{**row, "verdicts": [record]}]}), encoding="utf-8")
+    found = backends.load(tmp_path / "b.json")["rows"][0]
+    assert found["status"] == "failed" and case.id in found["why"] and not found["verdicts"][0]["reproduced"]
+    stopped = {**row, "verdicts": [record], "why": "DeadKernelError: it died"}
+    del stopped["cpu_s"]
+    monkeypatch.undo()
+    assert backends.judged(stopped)["why"] == "DeadKernelError: it died"
 
 
 def test_a_damaged_result_is_named(tmp_path):

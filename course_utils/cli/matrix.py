@@ -87,20 +87,18 @@ def measure(job: Job, size: runtime.Size, *, deadline: float | None = None) -> d
         {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name, **kept},
         deadline=deadline,
     )
-    known = {case.id: case for case in cases.of_lesson(lesson)}
-    verdicts = [{**v, "passed": cases.passes(known[v["id"]], v)} for v in ended.verdicts]
-    thin = [v["id"] for v in verdicts if not v["passed"]]
-    why = ended.error or (f"less than {cases.MARGIN} times clear of a bar: {', '.join(thin)}" if thin else None)
-    return {
-        "lesson": lesson,
-        "backend": backend,
-        "seed": seed,
-        "code_sha256": backends.code_hash(lesson),
-        "status": "failed" if why else "passed",
-        "why": why,
-        **{key: round(value, 2) for key, value in (ended.cost or {}).items()},
-        "verdicts": verdicts,
-    }
+    return backends.judged(
+        {
+            "lesson": lesson,
+            "backend": backend,
+            "seed": seed,
+            "code_sha256": backends.code_hash(lesson),
+            "status": "failed" if ended.error else "passed",
+            "why": ended.error,
+            **{key: round(value, 2) for key, value in (ended.cost or {}).items()},
+            "verdicts": ended.verdicts,
+        }
+    )
 
 
 def line(row: dict[str, Any]) -> str:

@@ -27,16 +27,39 @@ def path() -> Path:
 
 
 def load(file: Path | None = None) -> dict[str, Any] | None:
-    """The committed result, or None where there is none. Raises DataError when it cannot be read."""
+    """The committed result, judged by the bars of today, or None where there is none. Raises DataError when it cannot be read."""
     file = file or path()
     if not file.exists():
         return None
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        found["rows"] = [dict(row) for row in found["rows"]]
+        found["rows"] = [judged(row) for row in found["rows"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{file}: expected JSON with 'rows', found {type(error).__name__}: {error}") from error
     return found
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its verdicts, ``status`` and ``why`` by the bars that stand in the registry now.
+
+    A verdict keeps what was measured. One whose case or measures are no longer in the registry stays as it was; a lesson that
+    raised an error stays failed.
+    """
+    known = {case.id: case for case in cases.of_lesson(row["lesson"])}
+    verdicts = []
+    for verdict in row["verdicts"]:
+        case = known.get(verdict["id"])
+        if case and {bar.measure for bar in case.bars} == {found["measure"] for found in verdict["evidence"]}:
+            broken, fixed = ({e["measure"]: e[run] for e in verdict["evidence"]} for run in ("broken", "fixed"))
+            if not any(value is None for value in (*broken.values(), *fixed.values())):
+                again = json.loads(runtime.to_json(cases.check(case, broken, fixed).record()))
+                verdict = {**verdict, **again}
+            verdict = {**verdict, "passed": cases.passes(case, verdict)}
+        verdicts.append(verdict)
+    thin = [v["id"] for v in verdicts if not v.get("passed", True)]
+    error = row["why"] if "cpu_s" not in row else None
+    why = error or (f"less than {cases.MARGIN} times clear of a bar: {', '.join(thin)}" if thin else None)
+    return {**row, "status": "failed" if why else "passed", "why": why, "verdicts": verdicts}
 
 
 def code_hash(lesson: str) -> str:
