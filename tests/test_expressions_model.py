@@ -154,13 +154,22 @@ def test_local_response_normalisation_has_the_documented_numbers(documented):
 # -------------------------------------------------------------------------------------------------------- start
 
 
+def beyond_two(size):
+    """How many draws of Keras' truncated normal may lie beyond two deviations.
+
+    None, but on PyTorch, where Keras 3.15 keeps the first good one of four draws: all four are bad 4 times in a million
+    (0.0455⁴). Twice as many and four more are bounds that chance does not reach.
+    """
+    return 0 if keras.backend.backend() != "torch" else 2 * 0.0455**4 * size + 4
+
+
 def test_kernels_start_as_documented_truncated_normals_and_biases_at_zero(documented):
     expected = {"conv_1": 0.05, "conv_2": 0.05, "conv_3": 0.05, "fc_1": 0.04, "fc_2": 0.01, "logits": 1 / 512}
     assert expected == KERNEL_STD
     for name, std in expected.items():
         kernel, bias = documented.get_layer(name).get_weights()
         assert not bias.any()
-        assert np.abs(kernel).max() <= 2 * std * (1 + 1e-6)
+        assert (np.abs(kernel) > 2 * std * (1 + 1e-6)).sum() <= beyond_two(kernel.size)
         few = 3 / np.sqrt(kernel.size)  # of a kurtosis below the normal's: 3 is more than four standard errors
         assert kernel.std() == pytest.approx(0.8796 * std, rel=few), name
         assert abs(kernel.mean()) < 4 * std / np.sqrt(kernel.size), name

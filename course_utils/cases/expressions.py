@@ -73,6 +73,7 @@ CASES = (
         fix="write in a context manager; count the records and compare with how many were written",
         source=f"{WRITE_UP}: a notebook that did not close its writer",
         kind="deterministic",
+        elsewhere="what fit() makes of no records differs: TensorFlow returns an empty history, JAX stops with a bare StopIteration, PyTorch says that an input is None",
         bars=(
             Bar(
                 "lost",
@@ -621,6 +622,7 @@ CASES = (
         fix="end the network in logits and say from_logits=True, once",
         source=f"{WRITE_UP}, which wavers between softmax and sigmoid; Keras' TensorFlow backend, which looks for hidden logits",
         kind="deterministic",
+        elsewhere="a Keras layer with from_logits=True: TensorFlow trains on the logits it remembers, unless any layer follows; JAX and PyTorch take softmax twice and say nothing",
         bars=(
             Bar("floor", "loss of a perfect answer", broken=(">=", 0.85), fixed=("<=", 0.05)),
             Bar(
@@ -641,6 +643,7 @@ CASES = (
         fix="never compute p: log-softmax of the logits, from_logits=True",
         source=f"{WRITE_UP}, at the end of the run with weights",
         kind="deterministic",
+        elsewhere="a probability is 0 from 85.75 below the largest logit on TensorFlow and JAX (no subnormal numbers), from 102.5 on PyTorch; NaN on all three",
         bars=(
             Bar(
                 "spoilt",
@@ -723,6 +726,7 @@ CASES = (
         fix="one function that builds everything, after clear_session() and set_random_seed(); accuracy before the first step",
         source=f"{WRITE_UP}, on IPython: a network defined once too often renames every variable",
         kind="deterministic",
+        elsewhere="the optimizer of another model is refused by TensorFlow and PyTorch; JAX goes on, counts a second step and uses the first model's moments",
         bars=(
             Bar(
                 "inherited",

@@ -54,7 +54,7 @@ class Case:
     kind: ``statistical`` (bars hold on the worst of 5 fresh seeds with a margin of 1.5), ``deterministic`` or
     ``environment`` (depends on the machine). status: ``reproduces``, or ``refuted`` when what was *documented* does not
     hold; its bars then state what the measurement shows instead. lesson: the lesson that measures and judges it.
-    backends: on which it is judged. elsewhere: what other backends do, as measured; empty where all three agree.
+    backends: on which it is judged. elsewhere: what differs on other backends, as measured; empty where all three agree.
     """
 
     id: str

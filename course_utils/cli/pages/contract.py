@@ -37,7 +37,7 @@ def cases_table(records: Records) -> str:
         holds = "holds" if case.status == "reproduces" else "**refuted**"
         lines.append(f"| `{case.id}` | {lesson} | {case.kind} | {holds} | {' | '.join(cells)} |")
     notes = [f"- `{case.id}`: {case.elsewhere}" for case in cases.all_cases().values() if case.elsewhere]
-    return "\n".join([*lines, "", _made(records), "", "Not made for every backend:", "", *notes])
+    return "\n".join([*lines, "", _made(records), "", "What differs between backends:", "", *notes])
 
 
 def lessons_table(records: Records) -> str:
