@@ -235,7 +235,7 @@ CASES = (
                 "conv_2_ratio",
                 "second convolution: gradient of weights / gradient of biases (rms)",
                 broken=("<=", 0.022),
-                fixed=(">=", 0.045),
+                fixed=(">=", 0.032),
             ),
             Bar(
                 "gained",
@@ -303,8 +303,8 @@ CASES = (
             Bar(
                 "conv_2_ratio",
                 "one face, second convolution: gradient of weights / gradient of biases (rms)",
-                broken=("<=", 0.02),
-                fixed=(">=", 0.04),
+                broken=("<=", 0.016),
+                fixed=(">=", 0.024),
             ),
             Bar(
                 "gained",
