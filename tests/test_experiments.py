@@ -13,6 +13,7 @@ import pytest
 
 from course_utils import experiments, runtime
 from course_utils.experiments import expressions_evaluation, ladder
+from course_utils.experiments.sources import _essence, code_of
 from course_utils.runtime import DataError, SettingsError
 
 
@@ -398,7 +399,7 @@ def other(x):
 )
 def test_comments_docstrings_and_layout_do_not_count(old, new):
     assert old in CODE
-    assert experiments._code_of(CODE.replace(old, new)) == experiments._code_of(CODE)
+    assert code_of(CODE.replace(old, new)) == code_of(CODE)
 
 
 @pytest.mark.parametrize(
@@ -421,7 +422,7 @@ def test_comments_docstrings_and_layout_do_not_count(old, new):
 )
 def test_every_change_of_the_code_counts(old, new):
     assert old in CODE
-    assert experiments._code_of(CODE.replace(old, new)) != experiments._code_of(CODE)
+    assert code_of(CODE.replace(old, new)) != code_of(CODE)
 
 
 @pytest.mark.parametrize(
@@ -440,15 +441,15 @@ def test_every_change_of_the_code_counts(old, new):
     ],
 )
 def test_code_that_means_something_else_has_another_hash(one, other):
-    assert experiments._code_of(one) != experiments._code_of(other)
+    assert code_of(one) != code_of(other)
 
 
 def test_of_a_named_function_only_its_own_code_counts():
     one = "def f(x):\n    return x\n\ndef g(x):\n    return 1\n"
-    assert experiments._code_of(one, "f") == experiments._code_of(one.replace("1", "2"), "f")
-    assert experiments._code_of(one, "g") != experiments._code_of(one.replace("1", "2"), "g")
+    assert code_of(one, "f") == code_of(one.replace("1", "2"), "f")
+    assert code_of(one, "g") != code_of(one.replace("1", "2"), "g")
     with pytest.raises(SettingsError, match="function 'h'"):
-        experiments._code_of(one, "h")
+        code_of(one, "h")
 
 
 def test_an_f_string_has_the_same_hash_on_every_python():
@@ -456,9 +457,9 @@ def test_an_f_string_has_the_same_hash_on_every_python():
     tree = ast.parse("f'{a:>{w}}'")
     spec = tree.body[0].value.values[0].format_spec
     spec.values = [part for part in spec.values if not (isinstance(part, ast.Constant) and part.value == "")]
-    without = experiments._essence(tree)
+    without = _essence(tree)
     spec.values.append(ast.Constant(value=""))
-    assert experiments._essence(tree) == without
+    assert _essence(tree) == without
 
 
 @pytest.fixture

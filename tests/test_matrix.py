@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from course_utils import cases, runtime
 from course_utils.cli import gpu_suite, lessons, matrix
 from course_utils.cli.app import app
-from course_utils.experiments import backends
+from course_utils.experiments import backends, sources
 from course_utils.runtime import DataError, SettingsError
 
 LESSON = "11_digits_frozen_filters"  # owns statistical cases
@@ -70,7 +70,8 @@ def test_what_passed_is_kept_and_what_failed_or_changed_runs_again(executed, tmp
     out = tmp_path / "b.json"
     run(out)
     rows = json.loads(out.read_text(encoding="utf-8"))
-    rows["rows"][0]["status"] = "failed"
+    rows["rows"][0] |= {"status": "failed", "why": "ValueError: no"}
+    del rows["rows"][0]["cpu_s"]  # as of a lesson that did not reach its end
     rows["rows"][2]["code_sha256"] = "of another version"
     out.write_text(json.dumps(rows), encoding="utf-8")
     executed.clear()
@@ -136,8 +137,11 @@ def test_the_table_of_lessons_says_what_passed_what_is_stale_and_what_is_missing
 def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
     case = next(case for case in cases.of_lesson(LESSON) if case.kind == "statistical")
     (bar, *others) = case.bars
-    far = {">=": 1e9, "<=": -1e9}
-    broken, fixed = ({b.measure: far[getattr(b, run)[0]] for b in case.bars} for run in ("broken", "fixed"))
+    far = {">=": 10.0, "<=": 0.1}  # times the bar
+    broken, fixed = (
+        {b.measure: far[sign] * bar for b in case.bars for sign, bar in [getattr(b, run)]}
+        for run in ("broken", "fixed")
+    )
     record = {**cases.check(case, broken, fixed).record(), "judged": True}
     row = {
         "lesson": LESSON,
@@ -161,6 +165,29 @@ def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
     del stopped["cpu_s"]
     monkeypatch.undo()
     assert backends.judged(stopped)["why"] == "DeadKernelError: it died"
+
+
+def test_a_row_is_stale_when_the_code_its_lesson_imports_has_changed(monkeypatch, tmp_path):
+    before = backends.code_hash(LESSON)
+    within = sources.imported(
+        "from course_utils.datasets import digits\nfrom course_utils import cases, runtime, plotting"
+    )
+    assert {"course_utils.datasets.digits", "course_utils.datasets.common"} <= set(within)
+    assert not {name for name in within if name.split(".")[1] in ("cases", "runtime", "plotting")}
+    changed = tmp_path / "digits.py"
+    text = within["course_utils.datasets.digits"].read_text(encoding="utf-8")
+    everything = sources.imported
+
+    def with_another(code):
+        return {name: changed if name.endswith("datasets.digits") else path for name, path in everything(code).items()}
+
+    for more, same in (("\n# a remark\n", True), ("\nMORE = 1\n", False)):
+        changed.write_text(text + more, encoding="utf-8")
+        sources.code_of_file.cache_clear()
+        backends._code_hash.cache_clear()
+        monkeypatch.setattr(sources, "imported", with_another)
+        assert (backends.code_hash(LESSON) == before) is same
+    backends._code_hash.cache_clear()
 
 
 def test_a_damaged_result_is_named(tmp_path):

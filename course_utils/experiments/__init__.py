@@ -15,7 +15,6 @@ First met in lesson 11_digits_frozen_filters.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.util
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import runtime
+from course_utils.experiments.sources import code_of
 from course_utils.runtime import DataError, Run, SettingsError, nearest
 
 NAMES = (
@@ -245,33 +245,5 @@ def source_hash(name: str) -> str:
             spec = None
         if spec is None or spec.origin is None:
             raise SettingsError(f"experiment {name!r} names a source that does not exist: {module}")
-        digest.update(_code_of(Path(spec.origin).read_text(encoding="utf-8"), function).encode())
+        digest.update(code_of(Path(spec.origin).read_text(encoding="utf-8"), function).encode())
     return digest.hexdigest()
-
-
-def _code_of(text: str, function: str = "") -> str:
-    tree = ast.parse(text)
-    if function:
-        tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
-        if not tree.body:
-            raise SettingsError(f"an experiment names a source that does not exist: function {function!r}")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return repr(_essence(tree))
-
-
-def _essence(node: object, in_text: bool = False) -> object:
-    """A syntax tree as nested lists that come out the same on every Python version (``ast.dump`` and ``unparse`` do not)."""
-    if isinstance(node, ast.AST):
-        filled = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
-        return [
-            type(node).__name__,
-            *([name, _essence(value, isinstance(node, ast.JoinedStr))] for name, value in filled),
-        ]
-    if isinstance(node, list):
-        # Python 3.12 ends a format that holds a field with an empty text
-        return [
-            _essence(item) for item in node if not (in_text and isinstance(item, ast.Constant) and item.value == "")
-        ]
-    return repr(node)

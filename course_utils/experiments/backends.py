@@ -18,6 +18,7 @@ import nbformat
 
 from course_utils import cases, runtime
 from course_utils.cases import Case
+from course_utils.experiments import sources
 from course_utils.runtime import BACKENDS, DataError
 
 
@@ -46,34 +47,43 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
     raised an error stays failed.
     """
     known = {case.id: case for case in cases.of_lesson(row["lesson"])}
-    verdicts = []
-    for verdict in row["verdicts"]:
-        case = known.get(verdict["id"])
-        if case and {bar.measure for bar in case.bars} == {found["measure"] for found in verdict["evidence"]}:
-            broken, fixed = ({e["measure"]: e[run] for e in verdict["evidence"]} for run in ("broken", "fixed"))
-            if not any(value is None for value in (*broken.values(), *fixed.values())):
-                again = json.loads(runtime.to_json(cases.check(case, broken, fixed).record()))
-                verdict = {**verdict, **again}
-            verdict = {**verdict, "passed": cases.passes(case, verdict)}
-        verdicts.append(verdict)
+    verdicts = [_judged(v, known[v["id"]]) if v["id"] in known else v for v in row["verdicts"]]
     thin = [v["id"] for v in verdicts if not v.get("passed", True)]
     error = row["why"] if "cpu_s" not in row else None
     why = error or (f"less than {cases.MARGIN} times clear of a bar: {', '.join(thin)}" if thin else None)
     return {**row, "status": "failed" if why else "passed", "why": why, "verdicts": verdicts}
 
 
+def _judged(verdict: dict[str, Any], case: Case) -> dict[str, Any]:
+    numbers = {run: {found["measure"]: found[run] for found in verdict["evidence"]} for run in ("broken", "fixed")}
+    same = set(numbers["broken"]) == {bar.measure for bar in case.bars}
+    if same and None not in (
+        *numbers["broken"].values(),
+        *numbers["fixed"].values(),
+    ):  # JSON has no NaN and no infinity
+        verdict = {**verdict, **json.loads(runtime.to_json(cases.check(case, **numbers).record()))}
+    return {**verdict, "passed": cases.passes(case, verdict)}
+
+
 def code_hash(lesson: str) -> str:
-    """SHA-256 of a lesson's code cells: what its rows were measured with."""
+    """SHA-256 of what a lesson's rows were measured with: its code cells, and the code of the course that they import.
+
+    Comments and docstrings do not count, nor do bars: kept rows are judged by those of today (:func:`judged`).
+    """
     file = runtime.lessons_dir() / f"{lesson}.ipynb"
     return _code_hash(file, file.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=128)
 def _code_hash(file: Path, changed: int) -> str:
-    """Read once as long as the file stays: a page asks for every case and seed."""
+    """Read once as long as the lesson's file stays: a page asks for every case and seed."""
     notebook = nbformat.read(file, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return hashlib.sha256("\n\x00\n".join(code).encode()).hexdigest()
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    digest = hashlib.sha256("\n\x00\n".join(cells).encode())
+    plain = "\n".join(line for cell in cells for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+    for name, path in sources.imported(plain).items():
+        digest.update(f"{name}\n{sources.code_of_file(path)}".encode())
+    return digest.hexdigest()
 
 
 def is_stale(row: dict[str, Any]) -> bool:

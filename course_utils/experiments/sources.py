@@ -1,0 +1,97 @@
+"""Code as what it does: the same hash after a comment, another after a changed number. What *stale* is judged by."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from course_utils.runtime import SettingsError
+
+#: Rooms that no measured number of a lesson comes from: bars (results are judged anew by them), drawing, commands, reading files.
+APART = ("cases", "classroom", "cli", "plotting", "runtime", "experiments")
+PACKAGE = "course_utils"
+
+
+def imported(code: str) -> dict[str, Path]:
+    """The modules of the course that code imports, and those that they import, by name; without the rooms ``APART``.
+
+    ``from course_utils.datasets import faces`` counts ``datasets.faces`` alone, not all that ``datasets/__init__`` names.
+    Of ``experiments`` the modules count and the room's ``__init__``, which reads and writes results, does not.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(_named(code))
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if name in found or path is None or name.split(".")[1:2] == [] or _is_apart(name):
+            continue
+        found[name] = path
+        waiting += _imports_of(path)
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def _imports_of(path: Path) -> tuple[str, ...]:
+    return tuple(_named(path.read_text(encoding="utf-8")))
+
+
+@functools.cache
+def code_of_file(path: Path) -> str:
+    """:func:`code_of` a file, read once in a process."""
+    return code_of(path.read_text(encoding="utf-8"))
+
+
+def _is_apart(name: str) -> bool:
+    room, *more = name.split(".")[1:]
+    return room in APART and not (room == "experiments" and more)
+
+
+def _named(code: str) -> Iterator[str]:
+    """Names of the course's modules that import statements name; of ``from a import b`` the module ``a.b`` where there is one, else ``a``."""
+    for node in ast.walk(ast.parse(code)):
+        names: Iterable[str] = ()
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
+            names = [inner if _file(inner := f"{node.module}.{alias.name}") else node.module for alias in node.names]
+        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module of the course, found without importing anything."""
+    bare = Path(__file__).parents[2].joinpath(*name.split("."))
+    return next((path for path in (bare.with_suffix(".py"), bare / "__init__.py") if path.is_file()), None)
+
+
+def code_of(text: str, function: str = "") -> str:
+    """Code as text that comments, docstrings and layout do not change, the same on every Python version.
+
+    function: of one function at the top alone. Raises SettingsError when there is none of that name.
+    """
+    tree = ast.parse(text)
+    if function:
+        tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
+        if not tree.body:
+            raise SettingsError(f"an experiment names a source that does not exist: function {function!r}")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return repr(_essence(tree))
+
+
+def _essence(node: object, in_text: bool = False) -> object:
+    """A syntax tree as nested lists that come out the same on every Python version (``ast.dump`` and ``unparse`` do not)."""
+    if isinstance(node, ast.AST):
+        filled = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return [
+            type(node).__name__,
+            *([name, _essence(value, isinstance(node, ast.JoinedStr))] for name, value in filled),
+        ]
+    if isinstance(node, list):
+        # Python 3.12 ends a format that holds a field with an empty text
+        return [
+            _essence(item) for item in node if not (in_text and isinstance(item, ast.Constant) and item.value == "")
+        ]
+    return repr(node)
