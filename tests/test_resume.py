@@ -127,7 +127,7 @@ def test_the_generators_are_what_makes_the_difference(whole, killed):
     done = backup.restore(model)
     for layer in model.layers:
         if hasattr(layer, "seed_generator"):
-            layer.seed_generator.state.assign(np.array(layer.seed_generator.state) * 0 + [3, 0])
+            layer.seed_generator.state.assign(keras.ops.convert_to_numpy(layer.seed_generator.state) * 0 + [3, 0])
     model.fit(
         shuffled_batches(X, Y, BATCH, seed=0, start=done * STEPS),
         steps_per_epoch=STEPS,
