@@ -151,6 +151,13 @@ def test_a_published_figure_of_another_network_is_a_goal(name):
     assert claims.judge(ALL[name], made).verdict == REPRODUCED
 
 
+def test_an_accuracy_claimed_at_a_step_is_judged_at_that_step():
+    row = ALL["fer-first-accuracy"].evidence.checks[0].row
+    assert judged_with("fer-first-accuracy", **{row: [{"test_1000": 0.40}]}) == (REFUTED, "")
+    page = (runtime.repo_root() / "results" / "README.md").read_text(encoding="utf-8")
+    assert "claimed *at a step* is judged at that step" in page
+
+
 def test_rows_of_different_length_show_no_number():
     found = FOUND["fer-bn-weights"]
     assert (found.verdict, found.why, found.ours) == (NOT_MEASURED, "at different numbers of steps", "–")

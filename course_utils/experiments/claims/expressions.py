@@ -176,7 +176,7 @@ NETWORK = (
     _claim(
         "de-duplicated",
         "write-up",
-        "the set is de-duplicated",
+        "FER2013 is de-duplicated",
         "no picture occurs twice",
         _facts(
             "FER2013 rows",
@@ -287,7 +287,7 @@ BATCH_NORM = (
     _claim(
         "bn-momentum",
         "write-up",
-        "the cause of that gap: batch norm's momentum of 0.99 is still too large",
+        "the cause of a test far below training: batch norm's momentum of 0.99 is still too large",
         "test about 15 % for thousands of steps",
         _bn(
             *_at(LONG, "test_momentum_0.99", (2000, 4000), Within(None, 0.25), "test, rate 0.001, "),

@@ -301,9 +301,9 @@ CLAIMS = (
         "one mistake, images divided by 255 twice, leaves all three marks of the question over 300 steps",
         "our hypothesis: flat on many faces, one face learnt, conv weights without gradient beside their biases",
         _small(
-            _many(TWICE, PLATEAU),
+            _many(TWICE, PLATEAU, "loss ÷ that of doing nothing, many faces"),
             _one(TWICE, Within(None, 0.05)),
-            _ratio(TWICE, 1, Within(None, 0.01), "weights ÷ biases, first conv"),
+            _ratio(TWICE, 1, Within(None, 0.01), "gradient of weights ÷ of biases, first conv"),
             _ratio(TWICE, 2, Within(None, 0.02), "second"),
             on=f"{SMALL} (one face: 800)",
         ),

@@ -112,10 +112,10 @@ CLAIMS = (
     _claim(
         "above-40000",
         "question",
-        "the loss at which it stands",
+        "the loss at which the posted network stands",
         "“above 40 000”: that of answering zeros, readable off the labels (52 879; sequences 65 909 and 42 646)",
         _labels(
-            Check("ICVL labels", "loss of zeros", off(52_879, 1), "{:,.0f}", name="all"),
+            Check("ICVL labels", "loss of zeros", off(52_879, 1), "{:,.0f}", name="loss of zeros, all frames"),
             Check("ICVL labels", "loss of zeros, sequence 1", off(65_909, 1), "{:,.0f}", name="sequence 1"),
             Check("ICVL labels", "loss of zeros, sequence 2", off(42_646, 1), "{:,.0f}", name="sequence 2"),
         ),
@@ -194,7 +194,7 @@ CLAIMS = (
     _claim(
         "collapse",
         "question",
-        "as posted, the output",
+        "the output of the network as posted",
         "converges to (0, …, 0)",
         _rendered(
             Check(POSTED[0], "zeros_after_21", Within(0.9, None), "{:.1%}", name="zeros after 21 steps, background 0"),
@@ -299,7 +299,7 @@ CLAIMS = (
     _claim(
         "scaled-and-linear",
         "notes",
-        "the ReLU dropped, inputs and targets scaled, He start",
+        "the posted network with the ReLU dropped, inputs and targets scaled, He start",
         "on the same budget it learns",
         _rendered(
             Check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 
@@ -19,9 +18,5 @@ def written(form: str, number: float) -> str:
 
 
 def rounded(number: float, digits: int) -> str:
-    """A number to so many significant digits, and never with an exponent: 1 276 000, 12.3, 0.0046."""
-    if number == 0 or not math.isfinite(number):
-        return written("{:g}", number)
-    places = digits - 1 - math.floor(math.log10(abs(number)))
-    whole = round(number, places)
-    return written("{:,.0f}" if places <= 0 else f"{{:,.{places}f}}", whole)
+    """A number to so many significant digits, a large one without an exponent: 1 276 000, 12.3, 0.0046."""
+    return written("{:,.15g}", float(f"{number:.{digits}g}"))
