@@ -1,8 +1,10 @@
 """Verdicts on documented claims come from committed numbers, and turn when the numbers do."""
 
+import ast
 import copy
 import dataclasses
 import math
+import re
 
 import pytest
 
@@ -12,6 +14,9 @@ from course_utils.cli.pages import contract
 from course_utils.experiments import backends, claims, ladder_verdicts
 from course_utils.experiments.claims import NOT_MEASURED, REFUTED, REPRODUCED, STALE, VERDICTS, Claim, Records
 from course_utils.experiments.claims.evidence import (
+    EXAMPLE,
+    ONE_RUN,
+    ORDER,
     Check,
     Holds,
     Ladder,
@@ -21,7 +26,9 @@ from course_utils.experiments.claims.evidence import (
     near,
     off,
     order,
+    points,
 )
+from course_utils.experiments.claims.writing import rounded, written
 from course_utils.runtime import CourseError
 
 ALL = claims.all_claims()
@@ -88,6 +95,94 @@ def test_every_number_is_of_a_row_and_a_value_that_the_experiment_has(name):
             assert check.numbers(result)
 
 
+# ------------------------------------------------------------------------------- rules that were once too loose
+
+
+def judged_with(name, **rows):
+    """The verdict on a claim with other numbers: row → what each seed measured; the row's other values stay."""
+    claim = ALL[name]
+    experiment = experiment_of(claim)
+    made = copy.deepcopy(COMMITTED.result(experiment))
+    for row, seeds in rows.items():
+        old = next(r for r in made["rows"] if r["row"] == row)
+        made["rows"] = [r for r in made["rows"] if r["row"] != row]
+        made["rows"] += [old | {"seed": seed, "measured": old["measured"] | new} for seed, new in enumerate(seeds)]
+    found = claims.judge(claim, Records({experiment: made}, None))
+    return found.verdict, found.why
+
+
+def test_a_linear_output_is_not_refuted_by_losses_that_fall():
+    for name in ("hands-remove-relu", "hands-remove-relu-small", "hands-exponential-scaled"):
+        assert FOUND[name].verdict == NOT_MEASURED and "falling" in FOUND[name].why
+    for name in ("hands-remove-relu-small", "hands-exponential-scaled"):
+        rows = {
+            check.row: [{"loss_after_100": 3e9, "loss_after_200": 3e9, "loss_end": 3e9}] * 2
+            for check in ALL[name].evidence.checks
+        }
+        assert judged_with(name, **rows) == (REFUTED, "")
+
+
+def test_what_the_copies_add_must_be_half_a_point_at_least():
+    made = COMMITTED.result("expressions_evaluation")
+    same = [
+        r["measured"] | {f"{s}_clean": r["measured"][f"{s}_last"] for s in ("public", "private")}
+        for r in made["rows"]
+        if r["row"] == "documented split"
+    ]
+    assert judged_with("fer-leaked", **{"documented split": same})[0] == REFUTED
+
+
+def test_the_gap_needs_its_training_side():
+    rows = {check.row for check in ALL["fer-bn-gap"].evidence.checks}
+    apart = {f"train_mode_{step}": 0.8 for step in (1000, 2000, 4000)}
+    none = {f"train_mode_{step}": 0.2 for step in (1000, 2000, 4000)}
+    assert FOUND["fer-bn-gap"].why == "one seed"
+    assert judged_with("fer-bn-gap", **{row: [apart] * 2 for row in rows}) == (REPRODUCED, "")
+    assert judged_with("fer-bn-gap", **{row: [none] * 2 for row in rows})[0] == REFUTED
+
+
+@pytest.mark.parametrize("name", ["fer-khaireddin", "fer-ensemble"])
+def test_a_published_figure_of_another_network_is_a_goal(name):
+    (check,) = ALL[name].evidence.checks
+    some = {"rows": [{"row": check.row, "seed": 0, "measured": {check.value: 0.5}}]}
+    made = records_with("expressions_beyond", **some)
+    assert claims.judge(ALL[name], made).why == "a goal, not reached"
+    some["rows"][0]["measured"][check.value] = 0.76
+    assert claims.judge(ALL[name], made).verdict == REPRODUCED
+
+
+def test_an_accuracy_claimed_at_a_step_is_judged_at_that_step():
+    row = ALL["fer-first-accuracy"].evidence.checks[0].row
+    assert judged_with("fer-first-accuracy", **{row: [{"test_1000": 0.40}]}) == (REFUTED, "")
+    page = (runtime.repo_root() / "results" / "README.md").read_text(encoding="utf-8")
+    assert "claimed *at a step* is judged at that step" in page
+
+
+def test_rows_of_different_length_show_no_number():
+    found = FOUND["fer-bn-weights"]
+    assert (found.verdict, found.why, found.ours) == (NOT_MEASURED, "at different numbers of steps", "–")
+
+
+def test_every_factor_has_a_name_and_stands_on_the_page():
+    page = (runtime.repo_root() / "results" / "README.md").read_text(encoding="utf-8")
+    named = {"ONE_RUN": ONE_RUN, "ORDER": ORDER, "EXAMPLE": EXAMPLE}
+    assert named == {"ONE_RUN": 1.5, "ORDER": 10**0.5, "EXAMPLE": 10}
+    for words in ("1.5 times", "√10 times", "10 times"):
+        assert words in page
+    for part in pages.HEADS:
+        source = (runtime.repo_root() / f"course_utils/experiments/claims/{part}.py").read_text(encoding="utf-8")
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+        for call in (call for call in calls if getattr(call.func, "id", "") == "near"):
+            assert all(getattr(factor, "id", "") in named for factor in call.args[1:]), ast.unparse(call)
+
+
+def test_plateaus_name_the_horizon_they_were_watched_over():
+    for name, claim in ALL.items():
+        values = [check.value for check in getattr(claim.evidence, "checks", ())]
+        if "many_loss_end" in values:
+            assert re.search(r"over [\d ]+ steps", claim.what), name
+
+
 # ------------------------------------------------------------------------------------------- verdicts can turn
 
 
@@ -98,6 +193,8 @@ def test_a_number_across_its_bar_turns_the_verdict(name, monkeypatch):
 
     def moved(check, result):
         rule, seeds = check.rule, FOUND[name].seeds
+        if rule is None:
+            return dict.fromkeys(seeds, 0.0)
         inside = rule.low if rule.high is None else rule.high if rule.low is None else (rule.low + rule.high) / 2
         inside += 0 if None not in (rule.low, rule.high) else 1e3 * (1 if rule.high is None else -1)
         wide = 10 * (1 + abs(inside))
@@ -183,6 +280,7 @@ def test_a_rule_needs_a_bar_and_knows_its_slack():
     assert near(10, 2) == Within(5, 20)
     assert off(10, 2) == Within(8, 12)
     assert order(10).low == pytest.approx(10**0.5)
+    assert near(10).high == pytest.approx(15)
     assert Within(-0.1, 0.1, 0.05).text("{:.1f}") == "−0.1 to 0.1 (± 0.1)"
     assert (Within(3, None).text("{}"), Within(None, 3).text("{}"), off(3, 0).text("{}")) == ("≥ 3", "≤ 3", "3")
 
@@ -193,11 +291,18 @@ def test_too_few_seeds_and_a_spread_as_large_as_the_difference_are_not_measured(
     assert verdict(less, a=runs(2, 2.1), b=runs(1, 1.1)) == (REPRODUCED, "")
     assert verdict(less, a=runs(1, 1.1), b=runs(2, 2.1)) == (REFUTED, "")
     assert verdict(less, a=runs(2, 3.5), b=runs(1.5, 2.5)) == (NOT_MEASURED, "within the seeds' spread")
+    in_points = Measured("x", (points("a", "v", Within(0, None), ("b", "v")),), "x", seeds=2, beyond_spread=True)
+    assert verdict(in_points, a=runs(0.5, 0.52), b=runs(0.49, 0.51)) == (NOT_MEASURED, "within the seeds' spread")
+    assert verdict(in_points, a=runs(0.6, 0.62), b=runs(0.49, 0.51)) == (REPRODUCED, "")
 
 
 def test_rows_of_different_length_are_compared_at_a_step_only():
     at_end = Measured("x", (Check("a", "v", Within(0, None), less=("b", "v")),), "x")
     assert verdict(at_end, a=runs(2, steps=10), b=runs(1, steps=20)) == (NOT_MEASURED, "at different numbers of steps")
+    two = dataclasses.replace(at_end, seeds=2)  # more seeds would not help
+    assert verdict(two, a=runs(2, steps=10), b=runs(1, steps=20)) == (NOT_MEASURED, "at different numbers of steps")
+    different = Records({"x": result(a=runs(2, steps=10), b=runs(1, steps=20))}, None)
+    assert at_end.find(True, different).ours == "–"
     assert verdict(at_end, a=runs(2, steps=10), b=runs(1, steps=10)) == (REPRODUCED, "")
     at_step = Measured("x", (Check("a", "v_10", Within(0, None), less=("b", "v_10")),), "x")
     assert verdict(at_step, a=[{"v_10": 2, "steps": 10}], b=[{"v_10": 1, "steps": 20}]) == (REPRODUCED, "")
@@ -211,8 +316,33 @@ def test_a_short_run_refutes_nothing_by_being_low():
 
 def test_a_loss_that_still_falls_refutes_nothing_by_being_high():
     high = one(falling="loss")
-    assert verdict(high, a=runs(5, loss_1=9, loss_2=5)) == (NOT_MEASURED, "a short run, its loss still falling")
+    assert verdict(high, a=runs(5, loss_1=9, loss_2=5)) == (
+        NOT_MEASURED,
+        "a short run, its loss falling between the last two readings",
+    )
     assert verdict(high, a=runs(5, loss_1=5.1, loss_2=5)) == (REFUTED, "")
+    assert verdict(high, a=runs(None, loss_1=None, loss_2=None)) == (REFUTED, "")  # not finite: it cannot fall any more
+
+
+def test_a_guard_on_one_number_does_not_save_another():
+    checks = tuple(Check(row, "v", Within(None, 1), name=row) for row in "ab")
+    both = Measured("x", checks, "x", falling="loss")
+    falling, flat = {"loss_1": 9, "loss_2": 5}, {"loss_1": 5, "loss_2": 5}
+    assert verdict(both, a=runs(5, **falling), b=runs(5, **falling))[0] == NOT_MEASURED
+    assert verdict(both, a=runs(5, **falling), b=runs(5, **flat)) == (REFUTED, "b")
+
+
+def test_a_goal_that_is_missed_is_not_refuted():
+    goal = one(Within(1, None), no_refutation="a goal, not reached")
+    assert verdict(goal, a=runs(0.9, 0.8)) == (NOT_MEASURED, "a goal, not reached")
+    assert verdict(goal, a=runs(1.1, 1.2)) == (REPRODUCED, "")
+
+
+def test_a_number_without_a_rule_is_shown_and_decides_nothing():
+    beside = Measured("x", (Check("a", "v", Within(1, 2), name="end"), Check("a", "w", None, name="start")), "x")
+    found = beside.find(True, Records({"x": result(a=[{"v": 1, "w": 99}])}, None))
+    assert (found.verdict, found.ours) == (REPRODUCED, "end: 1; start: 99")
+    assert beside.rule() == "1 to 2"
 
 
 def test_readings_of_one_thing_must_agree():
@@ -228,8 +358,40 @@ def test_a_number_is_divided_less_another_and_turned_by_seed():
     assert Check("a", "v", Within(0, None), less=("b", "v")).numbers(made) == {0: 6}
     assert Check("a", "v", Within(0, None), turn=lambda n: n / 4).numbers(made) == {0: 2, 1: 2.25}
     assert Check("a", "v", Within(0, None), "{:+.1f}").text([-1.0, 2.0]) == "−1.0 – +2.0"
-    assert Check("a", "v", Within(0, None), name="share").text([1.0, math.nan]) == "share 1 or not finite"
+    assert Check("a", "v", Within(0, None), name="share").text([1.0, math.nan]) == "share: 1 or not finite"
     assert Check("a", "v", Within(0, None)).text([math.nan]) == "not finite"
+    assert points("a", "v", Within(0.5, None), less="w").text([0.71, 0.8]) == "+0.7 – +0.8 points"
+    assert points("a", "v", Within(0.5, None), less="w").rule_text() == "≥ +0.5 points"
+    share = result(a=[{"v": 0.8, "w": 0.793}])
+    assert points("a", "v", Within(0.5, None), less="w").numbers(share)[0] == pytest.approx(0.7)
+
+
+def test_checks_that_share_a_rule_and_the_head_of_their_name_are_written_once():
+    steps = [
+        Check("a", f"{value}_{n}", rule, name=f"{value}, step {n}")
+        for value, rule in (("train", Within(1, 2)), ("test", Within(3, 4)))
+        for n in (1, 2)
+    ]
+    assert Measured("x", tuple(steps), "x").rule() == "train: 1 to 2; test: 3 to 4"
+    steps[1] = dataclasses.replace(steps[1], rule=Within(1, 9))
+    assert (
+        Measured("x", tuple(steps), "x").rule().startswith("train, step 1: 1 to 2; train, step 2: 1 to 9; test, step 1")
+    )
+
+
+def test_numbers_are_written_in_one_way():
+    assert written("{:,.0f}", -3274634) == "−3 274 634"
+    assert (written("{:.1e}", 3e11), written("{:.2g}", 2.3e-8), written("{:.1e}", 1)) == ("3.0e11", "2.3e-8", "1.0")
+    assert (written("{:.1%}", 0.123), written("{:+.1f}", -0.05)) == ("12.3 %", "−0.1")
+    assert (rounded(1.2764e6, 4), rounded(0.45678, 3), rounded(12.34, 2), rounded(0, 3)) == (
+        "1 276 000",
+        "0.457",
+        "12",
+        "0",
+    )
+    for page in (pages.table(part) for part in pages.HEADS):
+        assert not re.search(r"\d,\d{3}|\de[+-]?0\d|\d%", page)
+        assert not re.search(r"[−+]\d+\.\d+ %", page)  # a difference of shares is in points
 
 
 def test_many_figures_are_summed_up():
@@ -247,7 +409,16 @@ def test_what_nobody_measured_says_why():
 # -------------------------------------------------------------------------------------------------------- cases
 
 
-def lessons(monkeypatch, *passed, ids=("mdm-nothing",), stale=False, lesson="32_faces_plateau", backend="tensorflow"):
+def lessons(
+    monkeypatch,
+    *passed,
+    ids=("mdm-nothing",),
+    stale=False,
+    lesson="32_faces_plateau",
+    backend="tensorflow",
+    judged=True,
+    size=runtime.REDUCED,
+):
     """Runs of a lesson in which the cases were judged so, a seed each, as ``results/backends.json`` has them."""
     monkeypatch.setattr(backends, "is_stale", lambda row: stale)
     evidence = [{"measure": "m", "broken": 2.5, "fixed": 0.5}]
@@ -261,7 +432,8 @@ def lessons(monkeypatch, *passed, ids=("mdm-nothing",), stale=False, lesson="32_
                 {
                     "id": name,
                     "passed": good,
-                    "judged": True,
+                    "judged": judged,
+                    "size": dataclasses.asdict(size),
                     "reproduced": good,
                     "fixed": True,
                     "margin": 1.75,
@@ -272,7 +444,11 @@ def lessons(monkeypatch, *passed, ids=("mdm-nothing",), stale=False, lesson="32_
         }
         for seed, good in enumerate(passed)
     ]
-    return Records({}, {"rows": rows, "device": "CPU", "what": "w", "command": "c", "versions": {"keras": "3"}})
+    whole = {"rows": rows, "size": dataclasses.asdict(size), "device": "CPU", "what": "w", "command": "c"}
+    return Records({}, {**whole, "versions": {"keras": "3"}})
+
+
+FIVE = (True,) * cases.SEEDS
 
 
 ADAM = Claim("x", "faces", "notes", "x", "x", Holds(("mdm-adam-epsilon",)), about_data=False)
@@ -302,7 +478,7 @@ def test_another_backend_or_lesson_is_no_run_and_changed_code_is_stale(monkeypat
 
 def test_a_refuted_case_refutes(monkeypatch):
     claim = dataclasses.replace(ADAM, evidence=Holds(("digits-vanishing-gradient-claim",)))
-    made = lessons(monkeypatch, True, ids=("digits-vanishing-gradient-claim",), lesson="11_digits_frozen_filters")
+    made = lessons(monkeypatch, *FIVE, ids=("digits-vanishing-gradient-claim",), lesson="11_digits_frozen_filters")
     assert claims.judge(claim, made).verdict == REFUTED
     mixed = dataclasses.replace(claim, evidence=Holds(("digits-vanishing-gradient-claim", "digits-minmax-picture")))
     with pytest.raises(CourseError, match="both statuses"):
@@ -312,9 +488,34 @@ def test_a_refuted_case_refutes(monkeypatch):
 def test_several_cases_must_all_pass(monkeypatch):
     ids = ("mdm-adam-epsilon", "mdm-tiny-init")
     claim = dataclasses.replace(ADAM, evidence=Holds(ids))
-    found = claims.judge(claim, lessons(monkeypatch, True, True, ids=ids))
-    assert (found.verdict, found.ours) == (REPRODUCED, "4 of 4 runs of 2 cases")
-    assert claims.judge(claim, lessons(monkeypatch, True, True, ids=ids[:1])).verdict == NOT_MEASURED
+    found = claims.judge(claim, lessons(monkeypatch, *FIVE, ids=ids))
+    assert (found.verdict, found.ours) == (REPRODUCED, "10 of 10 runs of 2 cases")
+    assert claims.judge(claim, lessons(monkeypatch, *FIVE, ids=ids[:1])).verdict == NOT_MEASURED
+
+
+def test_a_statistical_case_needs_five_seeds_and_an_exact_one_a_single_run(monkeypatch):
+    tiny = dataclasses.replace(ADAM, evidence=Holds(("mdm-tiny-init",)))
+    few = claims.judge(tiny, lessons(monkeypatch, True, True, ids=("mdm-tiny-init",)))
+    assert (few.verdict, few.why, few.seeds) == (NOT_MEASURED, "2 of 5 seeds", (0, 1))
+    assert claims.judge(tiny, lessons(monkeypatch, *FIVE, ids=("mdm-tiny-init",))).verdict == REPRODUCED
+    worse = claims.judge(tiny, lessons(monkeypatch, True, False, ids=("mdm-tiny-init",)))
+    assert worse.why == "`mdm-tiny-init` fails its bars"
+    assert claims.judge(ADAM, lessons(monkeypatch, True, ids=("mdm-adam-epsilon",))).verdict == REPRODUCED
+    both = dataclasses.replace(ADAM, evidence=Holds(("mdm-adam-epsilon", "mdm-tiny-init")))
+    assert claims.judge(both, lessons(monkeypatch, True, ids=both.evidence.cases)).why == "1 of 5 seeds"
+
+
+@pytest.mark.parametrize("how", [{"judged": False}, {"size": dataclasses.replace(runtime.REDUCED, budget="smoke")}])
+def test_runs_that_are_not_judged_decide_nothing(monkeypatch, how):
+    found = claims.judge(ADAM, lessons(monkeypatch, *FIVE, ids=("mdm-adam-epsilon",), **how))
+    assert (found.verdict, found.why) == (NOT_MEASURED, "run, but at a budget that is not judged")
+
+
+def test_judged_and_unjudged_runs_together_count_the_judged_ones(monkeypatch):
+    made = lessons(monkeypatch, *FIVE, ids=("mdm-tiny-init",))
+    made.backends["rows"][0]["verdicts"][0]["judged"] = False
+    tiny = dataclasses.replace(ADAM, evidence=Holds(("mdm-tiny-init",)))
+    assert claims.judge(tiny, made).why == "4 of 5 seeds"
 
 
 # ------------------------------------------------------------------------------------------------------- the page
@@ -342,11 +543,27 @@ def test_every_claim_is_a_line_of_four_cells_that_says_its_verdict_in_words(part
 
 
 def test_counts_add_up():
-    rows = [line.strip("|").split("|") for line in pages.counts().splitlines()[2:]]
+    rows = [line.strip("|").split("|") for line in pages.counts().splitlines()[2:] if line.startswith("|")]
     numbers = [[int(cell) for cell in row[1:]] for row in rows]
     assert all(sum(row[:-1]) == row[-1] for row in numbers)
     assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
     assert numbers[-1][-1] == len(ALL)
+
+
+def test_a_verdict_on_one_seed_says_so_where_a_seed_plays_a_part():
+    found = claims.Finding(REFUTED, ours="1", on="x", device="CPU", seeds=(0,))
+    trained = Claim("x", "digits", "notes", "x", "x", one())
+    exact = dataclasses.replace(trained, evidence=Measured("facts", (Check("a", "v", Within(1, 2)),), "x"))
+    assert pages.verdict(trained, found).startswith("**refuted**, one seed<br>")
+    assert "one seed" not in pages.verdict(exact, found)
+    assert "one seed" not in pages.verdict(trained, dataclasses.replace(found, seeds=(0, 1)))
+    assert "one seed" not in pages.verdict(trained, dataclasses.replace(found, verdict=STALE))
+    assert "one seed" not in pages.verdict(ADAM, dataclasses.replace(found, verdict=REPRODUCED))
+    few = sum(pages.on_one_seed(ALL[name], FOUND[name]) for name in ALL)
+    assert pages.counts().endswith(f"claims {few} rest on one seed; their verdicts say so.")
+    assert pages.telling().count("one seed") == sum(
+        pages.on_one_seed(claim, FOUND[name]) for name, claim in ALL.items() if claim.telling
+    )
 
 
 def test_the_contract_says_passed_run_margin_and_stale(monkeypatch):

@@ -51,10 +51,13 @@ def test_a_level(level, curve, batch, verdict):
     assert judge(LEVEL, result(a=measured(level, curve, batch=batch)))["verdict"] == verdict
 
 
-def test_the_mean_over_seeds_counts():
+def test_every_seed_counts_and_not_their_mean():
     found = judge(LEVEL, result(a=[measured(0.50), measured(0.66)]))
-    assert (found["verdict"], found["seeds"]) == ("reproduced", 2)
+    assert (found["verdict"], found["why"], found["seeds"]) == ("not measured", "seeds disagree", 2)
     assert found["measured"] == pytest.approx(0.58)
+    assert ladder_verdicts.numbers_of(result(a=[measured(0.50), measured(0.66)]), LEVEL) == {0: 0.50, 1: 0.66}
+    assert judge(LEVEL, result(a=[measured(0.57), measured(0.59)]))["verdict"] == "reproduced"
+    assert judge(LEVEL, result(a=[measured(0.66), measured(0.67)]))["verdict"] == "refuted"
 
 
 @pytest.mark.parametrize(

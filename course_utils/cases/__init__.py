@@ -4,12 +4,13 @@ The experiment itself stands in the lesson that owns the case; it measures and h
 A new case is one entry in the module of its part. First met in lesson 10_digits_convnet.
 """
 
-from course_utils.cases.judge import MARGIN, CaseFailed, Verdict, check, judge, passes
+from course_utils.cases.judge import MARGIN, SEEDS, CaseFailed, Verdict, check, judge, passes, seeds_needed
 from course_utils.cases.registry import Bar, Case, all_cases, get, of_lesson
 from course_utils.cases.tables import symptom_index
 
 __all__ = [
     "MARGIN",
+    "SEEDS",
     "Bar",
     "Case",
     "CaseFailed",
@@ -20,5 +21,6 @@ __all__ = [
     "judge",
     "of_lesson",
     "passes",
+    "seeds_needed",
     "symptom_index",
 ]

@@ -80,6 +80,13 @@ class Verdict:
 
 #: A statistical case must stand this many times clear of its bars, on the worst seed.
 MARGIN = 1.5
+#: … and on so many fresh seeds. One run is enough for the others, in which no number varies with the seed.
+SEEDS = 5
+
+
+def seeds_needed(case: Case) -> int:
+    """On how many seeds a case must have been judged before it says anything."""
+    return SEEDS if case.kind == "statistical" else 1
 
 
 def passes(case: Case, record: Mapping[str, Any]) -> bool:

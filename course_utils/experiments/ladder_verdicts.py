@@ -87,6 +87,14 @@ def _number(measured: dict[str, float], value: str) -> float:
     return float(measured[f"{value}_{measured['steps']}" if value == "train_mode" else value])
 
 
+def numbers_of(result: dict[str, Any], claim: Claim) -> dict[int, float]:
+    """The number that a claim is about, or the difference, as shares by seed; empty where it was not run."""
+    return {
+        seed: _number(one, claim.value) - (_number(other, claim.against[1]) if claim.against else 0)
+        for seed, (one, other) in runs_of(result, claim).items()
+    }
+
+
 def still_rising(measured: dict[str, float], curve: str = "public") -> bool:
     """Whether a curve (``public``, ``train_mode``) rose by ``RISING`` from the last but one quarter of a run to the last."""
     _, numbers = experiments.curve(measured, curve)
@@ -97,7 +105,7 @@ def still_rising(measured: dict[str, float], curve: str = "public") -> bool:
 def judge(claim: Claim, result: dict[str, Any]) -> dict[str, Any]:
     """Hold one claim against a result of real pictures: row, documented, measured (mean), seeds, steps, verdict and why.
 
-    A level, and a difference that should be none, may miss by the sampling error of PublicTest. A difference that should
+    Every seed is judged by itself; where their verdicts differ, nothing has been measured. A level, and a difference that should be none, may miss by the sampling error of PublicTest. A difference that should
     be one has to be larger than that; where it is neither larger nor as much smaller, it has not been measured well enough,
     nor has one of two rows with a single seed. Raises DataError for a result of the stand-in.
     """
@@ -107,10 +115,7 @@ def judge(claim: Claim, result: dict[str, Any]) -> dict[str, Any]:
     found = {"row": claim.row, "documented": claim.documented, "measured": None, "seeds": len(runs), "steps": None}
     if not runs:
         return found | {"verdict": "not measured", "why": "not run"}
-    numbers = [
-        _number(one, claim.value) - (_number(other, claim.against[1]) if claim.against else 0)
-        for one, other in runs.values()
-    ]
+    numbers = list(numbers_of(result, claim).values())
     first = next(iter(runs.values()))[0]
     found |= {"measured": float(np.mean(numbers)), "steps": int(first["steps"])}
     curve = claim.value if claim.value == "train_mode" else "public"
@@ -118,20 +123,21 @@ def judge(claim: Claim, result: dict[str, Any]) -> dict[str, Any]:
     enough = first["steps"] * first["batch"] >= ENOUGH
     if claim.against and claim.against[0] != claim.row and len(runs) == 1:
         return found | {"verdict": "not measured", "why": "one seed"}
-    verdict, why = _verdict(claim, found["measured"], rising, enough)
+    verdicts = dict(_verdict(claim, number, rising, enough) for number in numbers)
+    verdict, why = next(iter(verdicts.items())) if len(verdicts) == 1 else ("not measured", "seeds disagree")
     return found | {"verdict": verdict, "why": why}
 
 
-def _verdict(claim: Claim, mean: float, rising: bool, enough: bool) -> tuple[str, str]:
-    if not np.isfinite(mean):
+def _verdict(claim: Claim, number: float, rising: bool, enough: bool) -> tuple[str, str]:
+    if not np.isfinite(number):
         return "refuted", "not a number"
-    if claim.high is not None and mean > claim.high + SAMPLING and not (rising and claim.against):
+    if claim.high is not None and number > claim.high + SAMPLING and not (rising and claim.against):
         return "refuted", "higher"
     if rising:
         return "not measured", "still rising"
-    if claim.low is not None and mean < claim.low - SAMPLING:
+    if claim.low is not None and number < claim.low - SAMPLING:
         return ("refuted", "lower") if enough or not claim.at_end else ("not measured", "a short run")
-    if claim.against and claim.high is None and mean < claim.low + SAMPLING:
+    if claim.against and claim.high is None and number < claim.low + SAMPLING:
         return "not measured", "within the sampling error"
     return "reproduced", ""
 

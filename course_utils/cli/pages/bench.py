@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ from course_utils import plotting
 from course_utils.cli.bench import record
 from course_utils.cli.bench.command import CPU_LIMIT_S, MEMORY_LIMIT_GB
 from course_utils.cli.bench.timing import STEEP
+from course_utils.experiments.claims.writing import rounded, written
 
 #: Group → how its rows are called in table and figure; scaling has a panel of its own.
 RATIOS = {
@@ -50,7 +52,7 @@ def _rows(name: str, group: dict[str, Any]) -> Iterator[str]:
         yield "| what | slope (smallest – largest round) | N and times |"
         yield "|---|---|---|"
         for row in group["rows"]:
-            yield f"| {row['what']} | {_spread(row, '.2f')} | {row['note']} |"
+            yield f"| {row['what']} | {_spread(row, partial(written, '{:.2f}'))} | {row['note']} |"
         return
     yield "| what | measured | beside | times as fast (smallest – largest round) | why that is fair |"
     yield "|---|---|---|---|---|"
@@ -60,14 +62,14 @@ def _rows(name: str, group: dict[str, Any]) -> Iterator[str]:
         before = row["why_fair"]
         note = f"; {row['note']}" if row.get("note") else ""
         yield (
-            f"| {row['what']} | {row['value']:.4g} {row['unit']}{note} | {row['compared_with']}: {row['other']:.4g} {row['unit']} "
-            f"| {_spread(row, '.3g')}{_goal(row)} | {why} |"
+            f"| {row['what']} | {rounded(row['value'], 4)} {row['unit']}{note} | {row['compared_with']}: {rounded(row['other'], 4)} {row['unit']} "
+            f"| {_spread(row, partial(rounded, digits=3))}{_goal(row)} | {why} |"
         )
 
 
-def _spread(row: dict[str, Any], form: str) -> str:
+def _spread(row: dict[str, Any], write: Callable[[float], str]) -> str:
     low, high = row["ratio_range"]
-    return f"{row['ratio']:{form}} ({low:{form}} – {high:{form}})"
+    return f"{write(row['ratio'])} ({write(low)} – {write(high)})"
 
 
 def _goal(row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from course_utils import cases
 from course_utils.cases.registry import PARTS
 from course_utils.cli.pages.contract import kept
 from course_utils.experiments import claims, result_path
-from course_utils.experiments.claims import VERDICTS, Claim, Finding, Records
+from course_utils.experiments.claims import REFUTED, REPRODUCED, VERDICTS, Claim, Finding, Records
 from course_utils.experiments.claims.evidence import Holds, Ladder, Measured
 
 HEADS = {
@@ -48,9 +48,24 @@ def row(claim: Claim, made: Records, *, root: str = "..") -> tuple[str, str, str
 
 def verdict(claim: Claim, found: Finding) -> str:
     """The verdict in words, why it is not a plainer one, and the rule."""
-    words = f"**{found.verdict}**" + (f": {found.why}" if found.why else "")
-    rule = claim.evidence.rule()
+    words, rule = _words(claim, found), claim.evidence.rule()
     return f"{words}<br>*holds if {rule}*" if rule and found.ours != "–" else words
+
+
+def _words(claim: Claim, found: Finding) -> str:
+    """The verdict, whether it rests on one seed, and why it is not a plainer one."""
+    one_seed = ", one seed" if on_one_seed(claim, found) else ""
+    return f"**{found.verdict}**{one_seed}" + (f": {found.why}" if found.why else "")
+
+
+def on_one_seed(claim: Claim, found: Finding) -> bool:
+    """Whether a decided claim rests on one seed where the seed plays a part: in what is trained or drawn, not in an exact case."""
+    drawn = not isinstance(claim.evidence, Holds) and not _exact(claim)
+    return drawn and found.verdict in (REPRODUCED, REFUTED) and len(found.seeds) == 1
+
+
+def _exact(claim: Claim) -> bool:
+    return isinstance(claim.evidence, Measured) and claim.evidence.experiment == "facts"
 
 
 def _ours(claim: Claim, found: Finding, made: Records, root: str) -> str:
@@ -69,8 +84,7 @@ def _seeds(seeds: tuple[int, ...]) -> str:
 
 def _made_on(claim: Claim, found: Finding) -> str:
     """What our numbers were made on, and with which seeds, where one plays a part."""
-    exact = isinstance(claim.evidence, Measured) and claim.evidence.experiment == "facts"
-    return found.on if exact else f"{found.on}; {_seeds(found.seeds)}"
+    return found.on if _exact(claim) else f"{found.on}; {_seeds(found.seeds)}"
 
 
 def _file(claim: Claim, root: str) -> str:
@@ -92,18 +106,22 @@ def _safe(cell: str) -> str:
 
 
 def counts() -> str:
-    """Markdown: how many claims of each part have which verdict."""
+    """Markdown: how many claims of each part have which verdict, and how many of the verdicts rest on one seed."""
     lines = ["| | " + " | ".join(VERDICTS) + " | claims |", "|---" * (len(VERDICTS) + 2) + "|"]
-    found = {part: Counter() for part in PARTS}
+    found, decided, few = {part: Counter() for part in PARTS}, 0, 0
     for claim in claims.all_claims().values():
-        found[claim.part][claims.judge(claim, records()).verdict] += 1
+        finding = claims.judge(claim, records())
+        found[claim.part][finding.verdict] += 1
+        decided += finding.verdict in (REPRODUCED, REFUTED)
+        few += on_one_seed(claim, finding)
     for part, some in found.items():
         cells = [str(some[word]) for word in VERDICTS]
         lines.append(
             f"| [{HEADS[part]}](results/README.md#{_anchor(HEADS[part])}) | {' | '.join(cells)} | {some.total()} |"
         )
     every = sum(found.values(), Counter())
-    return "\n".join([*lines, f"| all | {' | '.join(str(every[word]) for word in VERDICTS)} | {every.total()} |"])
+    lines.append(f"| all | {' | '.join(str(every[word]) for word in VERDICTS)} | {every.total()} |")
+    return "\n".join([*lines, "", f"Of the {decided} decided claims {few} rest on one seed; their verdicts say so."])
 
 
 def _anchor(heading: str) -> str:
@@ -117,13 +135,12 @@ def telling() -> str:
     for claim in claims.all_claims().values():
         if claim.telling:
             found = claims.judge(claim, records())
-            why = f": {found.why}" if found.why else ""
             ours = f"{found.ours}<br>*{_made_on(claim, found)}*" if found.on else found.ours
             cells = (
                 claim.what,
                 f"{claim.documented}<br>*{claims.source_of(claim).link}*",
                 ours,
-                f"**{found.verdict}**{why}",
+                _words(claim, found),
             )
             lines.append(f"| {' | '.join(map(_safe, cells))} |")
     return "\n".join(lines)

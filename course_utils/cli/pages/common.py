@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.experiments.claims.writing import written
+
 
 def mean_and_range(numbers: Sequence[float], form: str) -> str:
     """``mean (smallest – largest)`` of one number per seed; the number alone where all are written alike."""
     if len({form.format(number) for number in numbers}) == 1:
-        return form.format(numbers[0])
-    return f"{form.format(np.mean(numbers))} ({form.format(min(numbers))} – {form.format(max(numbers))})"
+        return written(form, numbers[0])
+    return f"{written(form, np.mean(numbers))} ({written(form, min(numbers))} – {written(form, max(numbers))})"
 
 
 def made_by(result: dict[str, Any], what: str) -> str:

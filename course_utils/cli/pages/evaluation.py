@@ -8,6 +8,7 @@ from course_utils import experiments, plotting
 from course_utils.cli.pages.common import made_by, mean_and_range
 from course_utils.datasets.expressions import CLASSES
 from course_utils.experiments import expressions_evaluation as evaluation
+from course_utils.experiments.claims.writing import written
 from course_utils.experiments.evaluation_readings import SPLITS, by_row, confusion
 
 GAINS = {
@@ -32,7 +33,7 @@ def splits() -> str:
     for row in (row for row in runs if row.startswith("tell ")):
         for one in runs[row]:
             found = f"AUC {one['auc']:.3f} ({one['auc_low']:.3f} – {one['auc_high']:.3f})"
-            lines.append(f"| {row}, {one['pictures']:.0f} pictures without copies | {found} |")
+            lines.append(f"| {row}, {written('{:,.0f}', one['pictures'])} pictures without copies | {found} |")
     for row in ("documented split", "random re-split"):
         for split, name in SPLITS.items():
             for key, which in (("last", ""), ("clean", " without leaked pictures")):
@@ -40,7 +41,7 @@ def splits() -> str:
                 lines.append(f"| {row}: % of {name} right{which} | {right} |")
     first = runs["documented split"][0]
     about = (
-        f"FER2013, documented network with batch norm, {first['steps']:.0f} steps of {first['batch']:.0f}; AUC with its "
+        f"FER2013, documented network with batch norm, {written('{:,.0f}', first['steps'])} steps of {first['batch']:.0f}; AUC with its "
         "95 % interval, one line a seed; accuracies as mean (smallest – largest) over seeds"
     )
     return "\n".join([*lines, "", made_by(result, about)])
@@ -68,7 +69,7 @@ def rare() -> str:
         of = confusion(without)[disgust].sum()
         for name, (found, said, public, private) in numbers.items():
             lines.append(
-                f"| {name} | {seed} | {found:.0f} of {of} | {said:.0f} | {100 * public:.1f} % | {100 * private:.1f} % |"
+                f"| {name} | {seed} | {found:.0f} of {of} | {written('{:,.0f}', said)} | {100 * public:.1f} % | {100 * private:.1f} % |"
             )
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 
 from course_utils import experiments, plotting
 from course_utils.cli.pages.common import made_by
+from course_utils.experiments.claims.writing import written
 
 LONG, HALF = "rate 0.001, keep 1", "rate 0.0005, keep 0.5"
 #: Column of the table → key of the experiment's measured accuracies.
@@ -34,12 +35,10 @@ def batch_norm() -> str:
         lines.append(f"| **{row}** |" + " |" * (1 + len(READINGS)))
         for step in (200, 450, 1000, 2000, 4000):
             cells = [experiments.ranges(result, row, f"{key}_{step}", "{:.2f}") for key in READINGS.values()]
-            lines.append(
-                f"| {step:,} | ".replace(",", " ") + " | ".join(cells) + f" | {DOCUMENTED[row].get(step, '–')} |"
-            )
+            lines.append(f"| {written('{:,}', step)} | {' | '.join(cells)} | {DOCUMENTED[row].get(step, '–')} |")
     pictures = result["rows"][0]["measured"]["test_pictures"]
     size = " ".join(f"{axis} {value}," for axis, value in result["size"].items() if axis != "budget")
-    about = f"FER2013 ({size} batches of 128); share right of {pictures} PublicTest pictures; averaged weights are tested with statistics of momentum 0.99"
+    about = f"FER2013 ({size} batches of 128); share right of {written('{:,}', pictures)} PublicTest pictures; averaged weights are tested with statistics of momentum 0.99"
     return "\n".join([*lines, "", made_by(result, about)])
 
 

@@ -34,7 +34,7 @@ def table() -> str:
         (
             "loss of the zero answer on the labels",
             "stays above 40 000 (question)",
-            found(posted, "loss_zero", "{:,.0f}") + "; 52,879 on ICVL's own test labels",
+            found(posted, "loss_zero", "{:,.0f}") + "; 52 879 on ICVL's own test labels",
         ),
         (
             "as posted, background 0: outputs exactly 0 after 21 steps",
@@ -65,12 +65,12 @@ def table() -> str:
         (
             "a small network on crops: mean joint error, rendered hands",
             "5.7 – 12.6 mm on real ICVL: *not comparable*",
-            found("course regressor", "joint_error_mm", "{:.2f} mm"),
+            found("course regressor", "joint_error_mm", "{:.2f}") + " mm",
         ),
         (
             "… the mean pose moved to the hand, the same hands",
             "18.3 mm on real ICVL, moved to the true centroid",
-            found("course regressor", "joint_error_mm_mean_pose_at_centroid", "{:.1f} mm"),
+            found("course regressor", "joint_error_mm_mean_pose_at_centroid", "{:.1f}") + " mm",
         ),
     ]
     lines = ["| quantity | published or claimed | measured: mean (smallest – largest) |", "|---|---|---|"]

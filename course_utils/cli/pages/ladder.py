@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from course_utils import experiments, plotting, runtime
 from course_utils.cli.pages.common import made_by, mean_and_range
 from course_utils.experiments import ladder, ladder_verdicts
+from course_utils.experiments.claims.writing import written
 
 
 def _results() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,7 +45,7 @@ def table() -> str:
     first = full["rows"][0]["measured"]
     about = (
         f"Percent right, mean (smallest – largest) over seeds; of PublicTest (the fold, in the cross-validation) the mean of the "
-        f"last quarter of a run; FER2013: {first['steps']} steps of {first['batch']}, documented network"
+        f"last quarter of a run; FER2013: {written('{:,}', first['steps'])} steps of {first['batch']}, documented network"
     )
     return "\n".join([*lines, "", made_by(full, about), "", made_by(reduced, "Rendered faces")])
 

@@ -28,8 +28,8 @@ from course_utils.experiments.claims.evidence import (
 class Claim:
     """Something that somebody said about one of the four models, in public or in notes handed to this course.
 
-    source: who said it, a name in ``SOURCES`` of the part's module. what: what it is about. documented: the figure or
-    statement, in our words. evidence: how we measure it, with the rule that gives the verdict. about_data: whether it names
+    source: who said it, a name in ``SOURCES`` of the part's module. what: what it is about, and over how many steps, where
+    a plateau was watched. documented: the figure or statement, in our words, as far as it is tested. evidence: how we measure it, with the rule that gives the verdict. about_data: whether it names
     a figure on published data, which the stand-in cannot give; False for what a piece of code does whatever the pictures.
     cases: registered cases that show it in a lesson, besides those that ``evidence`` names. telling: README prints it.
     """
