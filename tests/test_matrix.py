@@ -97,6 +97,19 @@ def test_a_lesson_that_fails_or_is_not_clear_of_a_bar_is_no_pass(executed, tmp_p
     assert why in found["rows"][0]["why"]
 
 
+def test_a_lesson_that_reached_its_end_without_judging_all_its_cases_is_no_pass():
+    first, *others = cases.of_lesson(LESSON)
+    row = {"lesson": LESSON, "backend": "jax", "seed": 1, "code_sha256": "x", "cpu_s": 1.0, "why": None}
+    found = backends.judged({**row, "verdicts": [verdict(case) for case in others]})
+    assert (found["status"], found["why"]) == ("failed", f"never judged: {first.id}")
+    assert backends.judged({**row, "verdicts": []})["status"] == "failed"
+    assert backends.judged({**row, "verdicts": [verdict(case) for case in (first, *others)]})["status"] == "passed"
+    only = cases.get("fer-same-order-every-epoch")
+    row |= {"lesson": only.lesson, "verdicts": [verdict(c) for c in cases.of_lesson(only.lesson) if c != only]}
+    assert backends.judged(row)["status"] == "passed", "it is not made for JAX"
+    assert backends.judged({**row, "backend": "tensorflow"})["status"] == "failed"
+
+
 def test_unknown_and_missing_backends_are_said(tmp_path, monkeypatch, executed):
     with pytest.raises(SettingsError, match=r"jaxx.*jax"):
         run(tmp_path / "b.json", wanted=["jaxx"])
@@ -152,7 +165,8 @@ def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
         "why": None,
         "cpu_s": 1.0,
     }
-    kept = backends.judged({**row, "verdicts": [record]})
+    alongside = [verdict(other) for other in cases.of_lesson(LESSON) if other != case]
+    kept = backends.judged({**row, "verdicts": [record, *alongside]})
     assert (kept["status"], kept["why"]) == ("passed", None)
     harder = dataclasses.replace(
         case, bars=(dataclasses.replace(bar, broken=(bar.broken[0], 2 * broken[bar.measure])), *others)

@@ -88,7 +88,7 @@ def load_result(name: str, size: runtime.Size | None = None) -> dict[str, Any]:
     if not path.exists():
         wanted = (size or committed_size(name)).name
         raise DataError(f"{path}: no such result; make it with 'course run {name} --size {wanted}'")
-    result = _read(path)
+    result = read(path)
     if "source_sha256" not in result:
         raise DataError(f"{path}: found no 'source_sha256', expected the hash of the experiment's source")
     result["stale"] = result["source_sha256"] != source_hash(name)
@@ -154,7 +154,7 @@ def run(
     asked = {(row, seed) for row in only or rows for seed in seeds}
     for place in (partial, path):
         if place.exists():
-            old = _read(place)
+            old = read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
                 result["rows"] = [r for r in old["rows"] if resume or (r["row"], r["seed"]) not in asked]
                 progress(f"{place.name}: {len(result['rows'])} finished rows kept")
@@ -224,7 +224,8 @@ def _fresh(name: str, base: Run) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A file of results: an object with a list of ``rows``. Raises DataError, naming the file, for anything else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
