@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import random
+import shlex
+import subprocess
 import time
 
 import pytest
@@ -23,7 +26,8 @@ def verdict(case, margin=2.0, reproduced=True):
 
 @pytest.fixture(autouse=True)
 def plain_environment(tmp_path, monkeypatch):
-    for name in ("COURSE_SIZE", "COURSE_DATA", "COURSE_SEED", "KERAS_BACKEND"):
+    monkeypatch.setenv("COURSE_SIZE", "")  # a command that sets it leaves nothing behind
+    for name in ("COURSE_DATA", "COURSE_SEED", "KERAS_BACKEND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -32,7 +36,7 @@ def executed(monkeypatch):
     """Lessons end at once; what was asked for is kept in a list, and ``executed.error`` or ``.margin`` change the outcome."""
 
     class Executed(list):
-        error, margin = None, 2.0
+        error, margin, devices = None, 2.0, {}
 
     seen = Executed()
 
@@ -43,6 +47,7 @@ def executed(monkeypatch):
         return lessons.Execution(lesson, verdicts, None if seen.error else cost, seen.error)
 
     monkeypatch.setattr(lessons, "execute", execute)
+    monkeypatch.setattr(matrix, "device", lambda backend: seen.devices.get(backend, "CPU, 2 cores"))
     return seen
 
 
@@ -81,10 +86,107 @@ def test_what_passed_is_kept_and_what_failed_or_changed_runs_again(executed, tmp
     executed.clear()
     run(out, resume=False)
     assert len(executed) == 6
-    monkeypatch.setattr(matrix, "versions", lambda: {"python": "3.99"})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("versions", "keras 3.0 there, .* here"),
+        ("size", "size full there, reduced here"),
+        ("device", "device of jax GPU: another there, CPU, 2 cores here"),
+    ],
+)
+def test_rows_of_another_set_up_are_dropped_only_when_asked(executed, tmp_path, change, said):
+    out = tmp_path / "b.json"
+    first = run(out)
+    made = {
+        "versions": {"versions": {**first["versions"], "keras": "3.0"}},
+        "size": {"size": dataclasses.asdict(runtime.FULL)},
+        "device": {"devices": {**first["devices"], "jax": "GPU: another"}},
+    }
+    out.write_text(json.dumps(first | made[change]), encoding="utf-8")
+    before = out.read_bytes()
     executed.clear()
-    run(out)
-    assert len(executed) == 6, "other versions: begun anew"
+    with pytest.raises(SettingsError, match=rf"b\.json: its 6 rows .*\({said}\); .*--out.*--afresh"):
+        run(out)
+    assert not executed and out.read_bytes() == before
+    assert len(run(out, seeds=1, resume=False)["rows"]) == 4
+    out.write_text(json.dumps(first | made[change] | {"rows": []}), encoding="utf-8")
+    assert len(run(out)["rows"]) == 6, "a file without rows has nothing to lose"
+
+
+def test_a_backend_may_join_later_and_a_file_of_the_old_form_goes_on(executed, tmp_path):
+    out = tmp_path / "b.json"
+    old = run(out, wanted=["tensorflow"])
+    del old["devices"]
+    old["command"] = "course run lessons --seeds 5 --backend all"
+    old["versions"]["jax"] = None
+    for row in old["rows"]:
+        for kept in row["verdicts"]:
+            kept["device"] = "CPU, 2 cores"
+    out.write_text(json.dumps(old), encoding="utf-8")
+    executed.clear()
+    executed.devices = {"jax": "GPU: H100"}
+    found = run(out, wanted=["jax"], seed_base=None)
+    assert {backend for _, backend, _ in executed} == {"jax"} and len(found["rows"]) == 6
+    assert found["device"] == "tensorflow on CPU, 2 cores; jax on GPU: H100"
+    assert found["seed_base"] == 7 and found["versions"]["jax"]
+    assert "--seed-base 7" in found["command"]
+
+
+def test_only_results_of_the_published_size_have_the_plain_name(executed, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    run_to = lambda: matrix.run([PLAIN], ["jax"], seeds=1, seed_base=7, resume=True, jobs=1, out=None)  # noqa: E731
+    assert run_to().name == "backends.json"
+    monkeypatch.setenv("COURSE_SIZE", "reduced,budget=smoke")
+    published = (tmp_path / "backends.json").read_bytes()
+    assert run_to().name == "backends-reduced,budget=smoke.json"
+    assert (tmp_path / "backends.json").read_bytes() == published
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_recorded_commands_make_the_recorded_rows(executed, tmp_path, seed, monkeypatch):
+    drawn = random.Random(seed)
+    some = [PLAIN, "12_digits_logging", LESSON, "10_digits_convnet"]
+    monkeypatch.setattr(lessons, "names", lambda: some)
+    for _ in range(drawn.randint(1, 4)):
+        names, wanted = drawn.sample(some, drawn.randint(1, 4)), drawn.sample(runtime.BACKENDS[:2], drawn.randint(1, 2))
+        found = run(
+            tmp_path / "b.json", names=names, wanted=wanted, seeds=drawn.randint(1, 3), seed_base=drawn.randint(0, 4)
+        )
+    expected = {(row["lesson"], row["backend"], row["seed"]) for row in found["rows"]}
+    executed.clear()
+    for command in found["command"].split(" && "):
+        ended = CliRunner().invoke(app, [*shlex.split(command)[1:], "--out", str(tmp_path / "again.json")])
+        assert ended.exit_code == 0, ended.exception
+    again = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))
+    assert {(row["lesson"], row["backend"], row["seed"]) for row in again["rows"]} == expected
+    assert len(executed) == len(expected), "no row twice"
+
+
+def test_a_whole_run_is_one_command(executed, tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "names", lambda: [PLAIN, LESSON])
+    found = run(tmp_path / "b.json", names=[], wanted=runtime.BACKENDS[:2], seeds=5)
+    assert found["command"] == "course run lessons --size reduced --backend tensorflow,jax --seeds 5 --seed-base 7"
+    found = run(tmp_path / "c.json", names=["11"], wanted=["jax"], seeds=1)
+    assert found["command"] == 'course run lessons --size reduced --backend jax --seeds 1 --seed-base 7 --rows "11"'
+
+
+def test_names_and_backends_may_have_blanks_and_come_twice(executed, tmp_path):
+    ended = CliRunner().invoke(
+        app,
+        ["run", "lessons", "--backend", "jax, tensorflow,jax", "--rows", "00; 00", "--out", str(tmp_path / "b.json")],
+    )
+    assert ended.exit_code == 0, ended.exception
+    assert [backend for _, backend, _ in executed] == ["jax", "tensorflow"]
+
+
+def test_the_device_is_asked_of_the_backend(monkeypatch):
+    assert matrix.device("jax") == runtime.describe_devices(runtime.list_devices("jax"))
+    ended = subprocess.CompletedProcess([], 1, "", "Traceback\nImportError: libcudart.so.12\n")
+    monkeypatch.setattr(matrix.subprocess, "run", lambda *command, **options: ended)
+    with pytest.raises(SettingsError, match=r"backend torch: does not load here \(ImportError: libcudart\.so\.12\)"):
+        matrix.device("torch")
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from course_utils.experiments import sources
 from course_utils.runtime import BACKENDS, DataError
 
 
-def path() -> Path:
-    """Where the result lies."""
-    return runtime.results_dir() / "backends.json"
+def path(size: runtime.Size = runtime.REDUCED) -> Path:
+    """Where the result lies: ``results/backends.json``; other sizes than the published one carry theirs in the name."""
+    return runtime.results_dir() / ("backends.json" if size == runtime.REDUCED else f"backends-{size.name}.json")
 
 
 def load(file: Path | None = None) -> dict[str, Any] | None:
