@@ -25,7 +25,10 @@ def run(
         min=0,
         help="First seed, default 0; of train: its seed; of lessons: default as in the result, or drawn now.",
     ),
-    rows: str = typer.Option("", help="Only these rows (with lessons: numbers or names), separated by semicolons."),
+    rows: str = typer.Option(
+        "",
+        help="Only these rows (with lessons: numbers or names; with gpu-suite: of experiments too), separated by semicolons.",
+    ),
     resume: bool = typer.Option(
         None,
         "--resume/--afresh",
