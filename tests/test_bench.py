@@ -1,7 +1,10 @@
 """``course bench``: the logic of its measurements, on planted clocks and ways; no test looks at how fast anything is."""
 
+import dataclasses
 import itertools
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -12,6 +15,10 @@ from course_utils.cli.bench import command, record, timing
 from course_utils.cli.bench.timing import Row, compared, growth, must_agree, rows, slope, take_turns
 from course_utils.datasets import expressions_stand_in, fer2013
 from course_utils.runtime import CourseError
+
+COMMITTED = {
+    path.name: json.loads(path.read_text(encoding="utf-8")) for path in runtime.results_dir().glob("bench*.json")
+}
 
 
 class Clock:
@@ -67,10 +74,10 @@ def test_a_machine_that_slows_down_changes_seconds_and_no_ratio():
 
     slower["now"] = 1
     seconds = take_turns({"ours": ours, "theirs": theirs}, rounds=1, clock=clock)
-    assert compared("ours", "theirs", seconds) == (3.0, (3.0, 3.0), 1)
+    assert compared("ours", "theirs", seconds) == ((1.0, 3.0), (3.0, 3.0), 1)
     clock.now = 0.0
     seconds = {"ours": [1.0, 2.0, 10.0], "theirs": [3.0, 6.0, 30.0]}
-    assert compared("ours", "theirs", seconds) == (3.0, (3.0, 3.0), 3)
+    assert compared("ours", "theirs", seconds) == ((2.0, 6.0), (3.0, 3.0), 3)
     assert np.mean(seconds["theirs"]) / np.median(seconds["ours"]) != 3, "control: other arithmetic would be misled"
 
 
@@ -85,6 +92,21 @@ def test_a_row_says_what_it_is_compared_with_and_the_ratio_is_of_the_same_round(
     assert not row.reached
     faster = rows({"ours": [1.0], "theirs": [9.0]}, "theirs", why_fair="", goals={"ours": 5})[0]
     assert faster.reached and faster.value == 1000 and faster.unit == "ms"
+
+
+def test_a_ratio_is_that_of_the_medians_beside_it_and_lies_between_the_rounds():
+    seconds = {"ours": [1.0, 4.0, 2.0], "theirs": [2.0, 2.0, 1.0]}
+    assert np.median([2.0, 0.5, 0.5]) == 0.5, "control: the middle round would call ours slower than theirs"
+    (row,) = rows(seconds, "theirs", why_fair="")
+    assert (row.value, row.other, row.ratio, row.ratio_range) == (2000, 2000, 1.0, (0.5, 2.0))
+    (row,) = rows({"ours": [1.0, 1.0, 1.0, 9.0, 9.0], "theirs": [3.0, 5.0, 5.0]}, "theirs", why_fair="")
+    assert (row.value, row.other, row.ratio, row.rounds) == (1000, 5000, 5.0, 3), "of rounds in which both took part"
+
+
+def test_more_work_a_second_and_fewer_milliseconds_are_both_faster():
+    assert timing.times_as_fast(6.0, 2.0, "frames/s") == 3
+    assert timing.times_as_fast(2.0, 6.0, "ms") == 3
+    assert [timing.is_undecided(ends) for ends in ((0.9, 1.1), (1.0, 1.1), (0.5, 0.9))] == [True, False, False]
 
 
 # ------------------------------------------------------------------------------------------------ the same result
@@ -199,7 +221,7 @@ def test_saving_some_groups_keeps_the_others_with_their_own_record():
     assert found["groups"]["samplers"] == {"rows": [2]}
     loaders = found["groups"]["loaders"]
     assert loaders["device"] == "CPU, 2 cores" and loaders["rows"][0]["what"] == "ours"
-    assert loaders["command"] == "course bench --only loaders, COURSE_SIZE=reduced" and loaders["when"]
+    assert loaders["command"] == "COURSE_SIZE=reduced course bench --only loaders" and loaders["when"]
     again = record.merged(found, {record.LESSONS: record.lessons(run(), [], "course bench")})
     assert again["rows"] == [] and again["device"] == "CPU, 2 cores" and again["groups"] == found["groups"]
 
@@ -285,6 +307,39 @@ def test_saving_writes_each_group_at_once_and_the_figure(course, planted, tmp_pa
     assert list(found["groups"]) == ["samplers", "loaders"]
     assert [row["lesson"] for row in found["rows"]] == lessons.names()
     assert planted.count("bench.png") == 2
+
+
+def command_of(text, monkeypatch):
+    """The arguments of a recorded command; its settings go into the environment, as a shell would put them."""
+    words = shlex.split(text)
+    while "=" in words[0]:
+        monkeypatch.setenv(*words.pop(0).split("=", 1))
+    assert words[0] == "course"
+    return words[1:]
+
+
+def test_the_recorded_command_gives_the_same_record_again(course, planted, tmp_path, monkeypatch):
+    assert course("bench", "--only", "samplers,renderers", "--save")[0] == 0
+    first = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    (command,) = {group["command"] for group in first["groups"].values()}
+    (tmp_path / "bench.json").unlink()
+    assert course(*command_of(command, monkeypatch))[0] == 0
+    again = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert {name: group["command"] for name, group in again["groups"].items()} == dict.fromkeys(
+        ("renderers", "samplers"), command
+    )
+
+
+@pytest.mark.parametrize("file", sorted(COMMITTED))
+def test_committed_commands_can_be_run(course, planted, monkeypatch, file, tmp_path):
+    result = COMMITTED[file]
+    monkeypatch.setattr(lessons, "require_data", lambda size, parts: None)
+    for made in (result, *result.get("groups", {}).values()):
+        arguments = command_of(made["command"], monkeypatch)
+        assert dataclasses.asdict(runtime.size()) == made["size"]
+        assert course(*arguments)[0] == 0
+        assert (tmp_path / file).exists()
+        (tmp_path / file).unlink()
 
 
 def test_a_lesson_that_fails_is_not_saved_and_the_groups_before_it_are(course, planted, tmp_path, monkeypatch):
@@ -457,6 +512,24 @@ def test_the_table_and_the_figure_are_made_from_any_part_of_the_record(monkeypat
         if parts:
             assert "| ours | 1.235 ms | theirs: 2 ms | 1.62 (1.5 – 1.75) | the same arrays |" in text
             assert "goal 2: **not reached** | as above |" in text
+
+
+def test_every_committed_ratio_is_that_of_the_medians_beside_it_and_an_open_one_says_so():
+    seen = []
+    for line in pages.bench.table().splitlines():
+        found = re.match(
+            r"\| [^|]+ \| ([\d.e+]+) (\S+?)(?:;[^|]*)? \| [^|]+: ([\d.e+]+) \S+ \| (.*?)([\d.e+]+) \((\S+) – (\S+)\)",
+            line,
+        )
+        if found:
+            value, other, ratio, low, high = (float(found[n]) for n in (1, 3, 5, 6, 7))
+            expected = value / other if found[2].endswith("/s") else other / value
+            assert ratio == pytest.approx(expected, rel=0.006), line
+            assert 0.99 * low <= ratio <= 1.01 * high, line
+            assert (found[4] == "*undecided*: ") == (low < 1 < high), line
+            seen.append(found[4])
+    assert len(seen) == sum(len(COMMITTED["bench.json"]["groups"][name]["rows"]) for name in pages.bench.RATIOS)
+    assert set(seen) == {"", "*undecided*: "}
 
 
 def test_a_figure_that_would_be_too_large_to_commit_gets_fewer_colours(tmp_path, monkeypatch):

@@ -237,6 +237,52 @@ def test_the_install_cell_asks_for_an_address(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def fetched(address, folder):
+    """Run the part of the install cell that fetches the course; gives what it wrote to standard error."""
+    part, pip = filled_in(address).split("# What is here already")
+    assert "pip" in pip and "pip" not in part
+    ended = subprocess.run([sys.executable, "-c", part], cwd=folder, capture_output=True, text=True)
+    return ended.stderr
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A zip of something like the course, and one of something else."""
+    for name, file in (("course", "pyproject.toml"), ("other", "readme.txt")):
+        (tmp_path / name / "top").mkdir(parents=True)
+        (tmp_path / name / "top" / file).write_text("here")
+        shutil.make_archive(tmp_path / name, "zip", tmp_path / name)
+    (tmp_path / "content").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("address", ["git@github.com:a/b.git", "gone.zip", "/nowhere", "notes.tar"])
+def test_the_install_cell_says_what_it_expected(packed, address):
+    (packed / "content" / "notes.tar").write_text("no archive")
+    said = fetched(address, packed / "content")
+    assert f"ValueError: REPOSITORY is {address}: expected https://… of the course, or a zip or folder" in said
+    assert [path.name for path in (packed / "content").iterdir()] == ["notes.tar"]
+
+
+def test_an_interrupted_or_wrong_fetch_does_not_stop_the_next(packed):
+    content = packed / "content"
+    assert "other.zip: found no pyproject.toml in it, expected the course" in fetched(packed / "other.zip", content)
+    (packed / "cut.zip").write_bytes((packed / "course.zip").read_bytes()[:100])
+    assert "cut.zip is not a zip file" in fetched(packed / "cut.zip", content)
+    (content / "unfinished").mkdir(exist_ok=True)
+    (content / "unfinished" / "half").write_text("of an interrupted run")
+    assert not (content / "why-wont-it-learn").exists()
+    for _ in range(2):
+        assert fetched(packed / "course.zip", content) == ""
+    names = [path.relative_to(content).as_posix() for path in content.rglob("*") if path.is_file()]
+    assert names == ["why-wont-it-learn/top/pyproject.toml"]
+
+
+def test_a_folder_of_that_name_without_the_course_is_said(packed):
+    (packed / "content" / "why-wont-it-learn").mkdir()
+    assert "delete this folder and run the cell again" in fetched(packed / "course.zip", packed / "content")
+
+
 WHERE = "import course_utils, sys; print('package', course_utils.__file__, 'of', sys.prefix)"
 RUN_NOTEBOOK = """
 import sys, nbclient, nbformat

@@ -29,7 +29,7 @@ from course_utils.experiments.claims.evidence import (
     points,
 )
 from course_utils.experiments.claims.writing import rounded, written
-from course_utils.runtime import CourseError
+from course_utils.runtime import CourseError, DataError
 
 ALL = claims.all_claims()
 COMMITTED = Records(backends=None)
@@ -571,6 +571,11 @@ def test_the_contract_says_passed_run_margin_and_stale(monkeypatch):
     made = lessons(monkeypatch, True, False, ids=("mdm-adam-epsilon",))
     assert contract.kept(case, "tensorflow", made) == "1 of 2, 1.8×"
     assert contract.kept(case, "jax", made) == contract.NOT_RUN
+    crashed = lessons(monkeypatch, False, ids=())
+    assert contract.kept(case, "tensorflow", crashed) == "0 of 1"
+    exact = lessons(monkeypatch, True, ids=(case.id,))
+    exact.backends["rows"][0]["verdicts"][0]["margin"] = None
+    assert contract.kept(case, "tensorflow", exact) == "1 of 1, exact"
     assert contract.kept(case, "tensorflow", lessons(monkeypatch, True, ids=(case.id,), stale=True)).endswith("*stale*")
     only = cases.get("fer-two-gpus-one-works")
     assert contract.kept(only, "jax", made) == "not made for it"
@@ -588,6 +593,22 @@ def test_without_runs_on_backends_the_page_says_so():
 def test_every_file_of_results_is_listed_with_its_command():
     table = contract.files_table()
     for path in runtime.results_dir().glob("*.json"):
-        if not path.name.endswith(".partial.json"):
+        if not contract.is_trial(path.name):
             assert table.count(f"| [{path.name}]({path.name}) |") == 1
-    assert table.count("`course ") == table.count("\n| [")
+    assert len(re.findall(r"`(?:[A-Z_]+=\S+ )*course ", table)) == table.count("\n| [")
+
+
+def test_seeds_of_a_file_are_in_order_and_fresh_ones_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(contract.experiments, "NAMES", ())
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    made = {"what": "w", "command": "course x", "size": {"data": "real", "network": "documented", "budget": "full"}}
+    for name, seeds in {"few": (10, 2, 9, 2), "fresh": (5252954, 5252953), "none": ()}.items():
+        text = runtime.to_json({**made, "rows": [{"seed": seed} for seed in seeds]})
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
+    table = contract.files_table()
+    assert "| full; 2, 9, 10 |" in table and "| full; 2 fresh |" in table and "| full; – |" in table
+    (tmp_path / "few-reduced,budget=smoke.json").write_text("no JSON", encoding="utf-8")
+    assert contract.files_table() == table, "trials are no results"
+    (tmp_path / "few.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"few\.json: not readable as JSON"):
+        contract.files_table()

@@ -250,6 +250,79 @@ def test_a_number_that_is_not_finite_is_saved_as_null(tiny, tmp_path):
     assert row["measured"] == {"loss": None, "worst": None}
 
 
+# ---------------------------------------------------------------------------------------- rows made elsewhere
+
+
+ELSEWHERE = {"backend": "jax", "device": "GPU: H100", "versions": {"keras": "3", "jax": "1"}}
+
+
+def elsewhere(row="three", seed=1, value=9.0):
+    return {"row": row, "seed": seed, "measured": {"value": value}, "seconds": 1.0}
+
+
+def add(path, monkeypatch, rows, made=ELSEWHERE, **more):
+    monkeypatch.setattr(runtime, "results_dir", lambda: path.parent)
+    return experiments.add_rows("tiny", runtime.REDUCED, rows, made, **more)
+
+
+def test_rows_of_another_set_up_join_a_result_and_say_so(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "tiny-reduced.json"
+    run(path, only=["one"])
+    own = read(path)
+    assert add(path, monkeypatch, [elsewhere()]) == ""
+    found = read(path)
+    assert found["rows"] == [*own["rows"], elsewhere() | {"set_up": ELSEWHERE}] and found["seeds"] == [0, 1]
+    assert {key: found[key] for key in experiments.SET_UP} == {key: own[key] for key in experiments.SET_UP}
+    assert found["command"] == (
+        'course run tiny --size reduced --seeds 1 --seed-base 0 --rows "one" && '
+        'KERAS_BACKEND=jax course run tiny --size reduced --seeds 1 --seed-base 1 --rows "three"'
+    )
+    loaded = experiments.load_result("tiny", runtime.REDUCED)
+    assert loaded["device"] == f"{own['device']}; 1 of 2 rows on GPU: H100, jax 1"
+    assert experiments.values(loaded, "three", "value") == [9.0]
+    tiny.asked.clear()
+    run(path, seeds=(0, 1), only=["one", "three"])
+    assert tiny.asked == [("three", 0), ("one", 1)], "the row from elsewhere is not run again"
+    assert [row.get("set_up") for row in read(path)["rows"]] == [None, ELSEWHERE, None, None]
+
+
+def test_what_is_there_from_another_set_up_or_other_code_is_not_replaced(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "tiny-reduced.json"
+    run(path, only=["one"])
+    before, device = path.read_bytes(), read(path)["device"]
+    assert add(path, monkeypatch, [elsewhere("one", 0)]) == f"one, seed 0 is there from {device}"
+    assert path.read_bytes() == before
+    monkeypatch.setattr(experiments, "source_hash", lambda name: "hash-2")
+    assert add(path, monkeypatch, [elsewhere()]) == "tiny-reduced.json was made with other code"
+    assert path.read_bytes() == before
+
+
+def test_a_row_of_the_same_set_up_is_replaced_where_that_is_asked(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "tiny-reduced.json"
+    assert add(path, monkeypatch, [elsewhere()]) == ""
+    assert read(path)["backend"] == "jax" and "set_up" not in read(path)["rows"][0]
+    for value, replace, expected in ((1.0, False, 9.0), (2.0, True, 2.0)):
+        assert add(path, monkeypatch, [elsewhere(value=value)], replace_own=replace) == ""
+        assert [row["measured"]["value"] for row in read(path)["rows"]] == [expected]
+
+
+def test_a_run_that_is_not_finished_gets_the_rows_too(tiny, tmp_path, monkeypatch):
+    path, measure = tmp_path / "tiny-reduced.json", tiny.measure
+
+    def killed(row, base):
+        if row == "two, longer":
+            raise KeyboardInterrupt
+        return measure(row, base)
+
+    tiny.measure = killed
+    with pytest.raises(KeyboardInterrupt):
+        run(path)
+    add(path, monkeypatch, [elsewhere()])
+    tiny.measure = measure
+    run(path)
+    assert rows_of(path) == [("one", 0), ("three", 1), ("two, longer", 0), ("three", 0)]
+
+
 # --------------------------------------------------------------------------------------------------- reading
 
 UNREADABLE = {

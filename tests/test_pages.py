@@ -38,6 +38,32 @@ def test_no_committed_result_is_stale(name):
     assert not experiments.load_result(name)["stale"], f"the code changed: course run {name} --size {size}"
 
 
+def test_long_runs_of_the_ladder_are_shown_where_there_are_any(monkeypatch):
+    """As a GPU would add them; the figure and the verdicts take them in place of short ones."""
+    import matplotlib.pyplot as plt
+
+    from course_utils.experiments import ladder
+
+    load, shown = experiments.load_result, {}
+    assert ladder.LONG not in pages.ladder.table()
+
+    def with_a_long_run(name, size=None):
+        result = load(name, size)
+        plain = next(row for row in result["rows"] if row["row"] == "plain")
+        long = {**plain, "row": "plain" + ladder.LONG, "measured": plain["measured"] | {"public_smoothed": 0.581}}
+        return result | {"rows": [*result["rows"], long]} if size is None else result
+
+    monkeypatch.setattr(experiments, "load_result", with_a_long_run)
+    monkeypatch.setattr(
+        pages.ladder.plotting,
+        "ladder",
+        lambda rows, ax, **more: (ax.plot([], label="x") and shown.update(rows)) or ax.legend(),
+    )
+    assert re.search(rf"^\| plain{ladder.LONG} \| – \| 58\.1 \|", pages.ladder.table(), re.MULTILINE)
+    plt.close(pages.ladder.draw())
+    assert shown["plain"] == [pytest.approx(58.1)]
+
+
 def test_every_figure_is_committed_small_and_shown_with_alt_text():
     for name in pages.DRAWINGS:
         path = repo_root() / pages.FIGURES / name

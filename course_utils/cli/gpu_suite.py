@@ -1,12 +1,12 @@
 """``course run gpu-suite``: what a machine with a GPU should measure first, for as many minutes as it is there.
 
-Long rows of experiments and lessons at full size, in order of value; each finished item is a saved row, and what was not run
-is told with the reason. It needs one backend (JAX will do), no TensorFlow.
+Long rows of experiments and lessons at full size, in order of value; each finished item is a saved row of ``results/gpu.json``,
+and what was not run is told with the reason. Rows of experiments go into their own results too, where pages and claims read
+them. It needs one backend (JAX will do), no TensorFlow.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_utils import cases, runtime
-from course_utils.cli import lessons, matrix
-from course_utils.runtime import SettingsError
+from course_utils import cases, experiments, runtime
+from course_utils.cli import lessons, matrix, set_up
+from course_utils.experiments import backends
+from course_utils.runtime import DataError, SettingsError, nearest
 
 #: Rows of the ladder whose documented figure nothing shorter can judge, in the order of the write-up's own steps.
 LADDER = (
@@ -45,23 +46,35 @@ class Item:
     row: str
     seed: int
 
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What tells items and rows apart."""
+        return self.kind, self.name, self.row, self.seed
+
     def __str__(self) -> str:
         return f"{self.name}{': ' if self.row else ''}{self.row}, seed {self.seed}"
 
 
 def items(size: runtime.Size) -> list[Item]:
-    """All items, most valuable first: the ladder's chief rows, every statistical case once, the other rows, further seeds, the rest."""
-    from course_utils.experiments import ladder
+    """All items, most valuable first: the ladder's chief rows, every statistical case once, the other rows, further seeds, the rest.
+
+    Of rows that a documented claim holds against each other (BN against LRN, γ, biases), a second seed follows the first ones:
+    a difference of two networks with one seed each is not judged.
+    """
+    from course_utils.experiments import ladder, ladder_verdicts
 
     known = ladder.rows(size)
-    rows = [row + ladder.LONG if row + ladder.LONG in known else row for row in LADDER]
-    long = [Item("experiment", "ladder", row, 0) for row in rows]
+    named = {row: row + ladder.LONG if row + ladder.LONG in known else row for row in LADDER}
+    long = [Item("experiment", "ladder", row, 0) for row in named.values()]
+    pairs = [(c.row, c.against[0]) for c in ladder_verdicts.CLAIMS if c.against and c.against[0] != c.row]
+    compared = {row for pair in pairs for row in pair}
     statistical = list(dict.fromkeys(c.lesson for c in cases.all_cases().values() if c.kind == "statistical"))
     others = [name for name in lessons.names() if name not in statistical]
     return [
         *long[:FIRST],
         *(Item("lesson", name, "", 0) for name in statistical),
         *long[FIRST:],
+        *(Item("experiment", "ladder", row, 1) for short, row in named.items() if short in compared),
         *(Item("lesson", name, "", seed) for seed in range(1, SEEDS) for name in statistical),
         *(Item("lesson", name, "", 0) for name in others),
         *(Item("experiment", "expressions_evaluation", "random re-split", seed) for seed in (2,)),
@@ -69,45 +82,90 @@ def items(size: runtime.Size) -> list[Item]:
     ]
 
 
+def default_path(size: runtime.Size) -> Path:
+    """``results/gpu.json``; other sizes than ``full`` carry theirs in the name."""
+    return runtime.results_dir() / ("gpu.json" if size == runtime.FULL else f"gpu-{size.name}.json")
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """What was measured, or None where nothing was. Raises DataError for a file that cannot be read."""
+    return experiments.read(path) if path.exists() else None
+
+
 def run(minutes: float, *, out: Path | None = None, resume: bool = True, only: Iterable[str] = ()) -> Path:
     """Run the items until ``minutes`` are over; returns the path of the JSON.
 
-    out: default ``results/gpu.json``. resume: keep finished items of the same set-up. only: items whose name is one of these.
-    Raises SettingsError when nothing is asked for.
+    out: default :func:`default_path`; results of experiments go into the same folder. resume: keep finished items of the same
+    code; False measures those asked for anew, and begins a new file where the set-up is another. only: items whose name, or
+    its number, is one of these; rows of others stay as they are.
+    Raises SettingsError for a name that no item has, or a file with rows of another set-up; DataError for a damaged file.
     """
     deadline = time.monotonic() + 60 * minutes
     base = runtime.start(quiet=True)
-    only = set(only)
-    wanted = [item for item in items(base.size) if not only or item.name in only or item.name[:2] in only]
-    if not wanted:
-        raise SettingsError(f"--rows {'; '.join(sorted(only))}: expected ladder, another experiment, or lessons")
-    path = out or runtime.results_dir() / "gpu.json"
-    set_up = {"size": base.record()["size"], "backend": base.backend, "device": base.device}
-    set_up["versions"] = dict(base.versions)
+    every = items(base.size)
+    wanted = _chosen(every, list(only))
+    path = out or default_path(base.size)
+    made = {"size": base.record()["size"], "backend": base.backend, "device": base.device}
+    made["versions"] = dict(base.versions)
+    kept = _kept(path, made, {item.key for item in wanted}, resume)
     result = {
         "what": "long rows of experiments and lessons, in order of value, until the minutes were over",
-        "command": f"course run gpu-suite --minutes {minutes:g} --size {base.size.name}",
-        **set_up,
-        "rows": _finished(path, set_up) if resume else [],
+        "command": _command(minutes, base.size, wanted, kept, list(only)),
+        **made,
+        "rows": kept,
     }
-    done = {(row["kind"], row["name"], row["row"], row["seed"]) for row in result["rows"]}
+    for row in kept:
+        row |= _add_to_its_result(row, base, path.parent, replace_own=False)
+    done = {_key(row) for row in kept}
     for number, item in enumerate(wanted):
-        key = (item.kind, item.name, item.row, item.seed)
-        if key in done:
+        if item.key in done:
             continue
         if time.monotonic() < deadline:
             print(f"{number + 1} of {len(wanted)}: {item} …", flush=True)
             row = _measure(item, base, deadline)
+            row |= _add_to_its_result(row, base, path.parent)
         else:
             row = {**item.__dict__, "status": "not run", "why": f"the {minutes:g} minutes were over"}
         result["rows"].append(row)
-        _save(path, result, wanted)
+        _save(path, result, every, wanted)
         if row["status"] != "not run":
             print(line(row), flush=True)
-    _save(path, result, wanted)
-    counts = {s: sum(row["status"] == s for row in result["rows"]) for s in ("passed", "failed", "not run")}
+    rows = _save(path, result, every, wanted)
+    counts = {s: sum(row["status"] == s for row in rows) for s in ("passed", "failed", "not run")}
     print(", ".join(f"{n} {status}" for status, n in counts.items()))
     return path
+
+
+def _chosen(every: list[Item], only: list[str]) -> list[Item]:
+    """The items that are asked for. Raises SettingsError, suggesting the nearest, for a name that none has."""
+    for name in only:
+        if not any(name in (item.name, item.name[:2]) for item in every):
+            raise SettingsError(nearest(name, dict.fromkeys(item.name for item in every), "item"))
+    return [item for item in every if not only or item.name in only or item.name[:2] in only]
+
+
+def _command(
+    minutes: float, size: runtime.Size, wanted: list[Item], kept: list[dict[str, Any]], only: list[str]
+) -> str:
+    """The command that makes the rows; names are left out where rows of other items are there too."""
+    alone = only and {_key(row) for row in kept} <= {item.key for item in wanted}
+    named = "; ".join(only)
+    return f"course run gpu-suite --minutes {minutes:g} --size {size.name}" + (f' --rows "{named}"' if alone else "")
+
+
+def _add_to_its_result(
+    row: dict[str, Any], base: runtime.Run, folder: Path, *, replace_own: bool = True
+) -> dict[str, str | None]:
+    """Put a finished row of an experiment into that experiment's own result; gives ``why`` where it has to stay out, else None."""
+    if row["kind"] != "experiment" or row["status"] != "passed" or is_stale(row):
+        return {}
+    plain = {"row": row["row"], "seed": row["seed"], "measured": row["measured"], "seconds": row["seconds"]}
+    made = {"backend": base.backend, "versions": dict(base.versions), "device": base.device}
+    try:
+        left = experiments.add_rows(row["name"], base.size, [plain], made, folder=folder, replace_own=replace_own)
+    except DataError as error:  # the minutes go on
+        left = str(error)
+    return {"why": f"kept here alone: {left}" if left else None}
 
 
 def _measure(item: Item, base: runtime.Run, deadline: float) -> dict[str, Any]:
@@ -143,7 +201,7 @@ def _experiment(item: Item, base: runtime.Run, deadline: float) -> dict[str, Any
             last = (ended.stderr.strip().splitlines() or ["it ended without a word"])[-1]
             lacking = ended.returncode == MENDABLE or last.startswith(LACKING)
             return {"status": "not run" if lacking else "failed", "why": last.removeprefix("course: ")}
-        made = json.loads(out.read_text(encoding="utf-8"))
+        made = experiments.read(out)
     return {
         "status": "passed",
         "why": None,
@@ -152,26 +210,51 @@ def _experiment(item: Item, base: runtime.Run, deadline: float) -> dict[str, Any
     }
 
 
-def _finished(path: Path, set_up: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of an earlier call with the same set-up, but for those not run."""
-    if not path.exists():
-        return []
-    old = json.loads(path.read_text(encoding="utf-8"))
-    if any(old.get(key) != value for key, value in set_up.items()):
-        print(f"{path.name}: made with another set-up; begun anew")
-        return []
-    return [row for row in old["rows"] if row["status"] == "passed"]
+def _key(row: dict[str, Any]) -> tuple[str, str, str, int]:
+    return row["kind"], row["name"], row["row"], row["seed"]
 
 
-def _save(path: Path, result: dict[str, Any], wanted: list[Item]) -> None:
-    """Write all rows in the order of value; items without a row yet are said to be not run."""
-    rows = {(row["kind"], row["name"], row["row"], row["seed"]): row for row in result["rows"]}
-    whole = [
-        rows.pop((item.kind, item.name, item.row, item.seed), None)
-        or {**item.__dict__, "status": "not run", "why": "not reached"}
-        for item in wanted
+def is_stale(row: dict[str, Any]) -> bool:
+    """Whether the code behind a measured row has changed since."""
+    if row["kind"] == "experiment":
+        known = row["name"] in experiments.NAMES
+        return not known or row.get("source_sha256") != experiments.source_hash(row["name"])
+    return backends.is_stale({"lesson": row["name"], "code_sha256": row.get("code_sha256")})
+
+
+def _kept(path: Path, made: dict[str, Any], asked: set[tuple], resume: bool) -> list[dict[str, Any]]:
+    """What an earlier call measured with the same set-up: of the items asked for what passed with today's code, of others all."""
+    old = load(path)
+    measured = [row for row in old["rows"] if row["status"] != "not run"] if old else []
+    if not measured:
+        return []
+    there, here = (_flat(some) for some in (old, made))
+    if not set_up.goes_on(path, len(measured), there, here, resume=resume):
+        return []
+    return [
+        row
+        for row in measured
+        if _key(row) not in asked or (resume and row["status"] == "passed" and not is_stale(row))
     ]
-    runtime.write_text_atomically(path, runtime.to_json({**result, "rows": [*whole, *rows.values()]}))
+
+
+def _flat(made: dict[str, Any]) -> dict[str, str | None]:
+    """A set-up by name, as :func:`set_up.goes_on` compares it."""
+    size = runtime.Size(**made["size"]).name if "size" in made else "unknown"
+    return {"size": size, "device": made.get("device"), "backend": made.get("backend"), **made.get("versions", {})}
+
+
+def _save(path: Path, result: dict[str, Any], every: list[Item], wanted: list[Item]) -> list[dict[str, Any]]:
+    """Write all rows in the order of value, and give them; items without a row yet are said to be not run."""
+    rows = {_key(row): row for row in result["rows"]}
+    whole = [
+        rows.pop(item.key, None)
+        or {**item.__dict__, "status": "not run", "why": "not reached" if item in wanted else "not asked for"}
+        for item in every
+    ]
+    whole += rows.values()
+    runtime.write_text_atomically(path, runtime.to_json({**result, "rows": whole}))
+    return whole
 
 
 def line(row: dict[str, Any]) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from course_utils import cases, runtime
-from course_utils.cli import lessons
+from course_utils.cli import lessons, set_up
 from course_utils.experiments import backends
 from course_utils.runtime import BACKENDS, SettingsError, nearest
 
@@ -29,22 +32,25 @@ def run(
     jobs: int,
     out: Path | None,
 ) -> Path:
-    """Execute lessons on backends and keep the rows; those measured with the same code and versions are not run again.
+    """Execute lessons on backends and keep the rows; those measured with the same code are not run again.
 
     names: lessons, all when empty. wanted: backends. seeds: how many for lessons that own a statistical case; the others
-    run once. seed_base: first seed; default: the file's own, or drawn now. jobs: lessons at a time.
-    Raises SettingsError for an unknown lesson or backend, or one that is not installed.
+    run once. seed_base: first seed; default: the file's own, or drawn now. resume: False measures those asked for anew, and
+    begins a new file where the set-up is another. jobs: lessons at a time. out: default :func:`backends.path` of the size.
+    Raises SettingsError for an unknown lesson or backend, one that is not installed, or a file with rows of another set-up.
     """
-    size = runtime.size()
+    size, wanted = runtime.size(), list(dict.fromkeys(wanted))
     for backend in wanted:
         if backend not in BACKENDS:
             raise SettingsError(nearest(backend, BACKENDS, "backend"))
         if importlib.util.find_spec(backend) is None:
             raise SettingsError(f'backend {backend}: not installed here; pip install -e ".[{backend}]"')
-    chosen = [lessons.find(name) for name in names] or lessons.names()
+    chosen = list(dict.fromkeys(lessons.find(name) for name in names)) or lessons.names()
     lessons.require_data(size, {case.part for name in chosen for case in cases.of_lesson(name)})
-    path = out or backends.path()
-    result = _begun(path, size, seed_base, seeds)
+    path = out or backends.path(size)
+    result = _begun(path, size, {backend: device(backend) for backend in wanted}, resume)
+    base = result.get("seed_base") if seed_base is None else seed_base
+    result["seed_base"] = runtime.seeds(base, seeds)[0]
     asked = list(_order(chosen, wanted, range(result["seed_base"], result["seed_base"] + seeds)))
     fresh = {name: backends.code_hash(name) for name in chosen}
     result["rows"] = [
@@ -61,12 +67,18 @@ def run(
                 row = future.result()
                 result["rows"].append(row)
                 result["rows"].sort(key=lambda r: (r["lesson"], BACKENDS.index(r["backend"]), r["seed"]))
-                runtime.write_text_atomically(path, runtime.to_json(result))
+                _save(path, result, size)
                 print(line(row), flush=True)
         finally:
             for future in running:
                 future.cancel()
+    _save(path, result, size)  # where nothing was run: the verdicts and the head as they are today
     return path
+
+
+def _save(path: Path, result: dict[str, Any], size: runtime.Size) -> None:
+    result["command"] = commands(result["rows"], size)
+    runtime.write_text_atomically(path, runtime.to_json(result))
 
 
 def _order(names: Sequence[str], wanted: Sequence[str], seeds: Sequence[int]) -> Iterator[Job]:
@@ -74,8 +86,12 @@ def _order(names: Sequence[str], wanted: Sequence[str], seeds: Sequence[int]) ->
     for seed in seeds:
         for backend in wanted:
             for name in names:
-                if seed == seeds[0] or any(case.kind == "statistical" for case in cases.of_lesson(name)):
+                if seed == seeds[0] or _is_statistical(name):
                     yield name, backend, seed
+
+
+def _is_statistical(lesson: str) -> bool:
+    return any(case.kind == "statistical" for case in cases.of_lesson(lesson))
 
 
 def measure(job: Job, size: runtime.Size, *, deadline: float | None = None) -> dict[str, Any]:
@@ -109,29 +125,99 @@ def line(row: dict[str, Any]) -> str:
     return f"[{row['status']}] {row['lesson']:34} {row['backend']:10} seed {row['seed']:<10} {cost}{worst} {row['why'] or ''}"
 
 
-def _begun(path: Path, size: runtime.Size, seed_base: int | None, seeds: int) -> dict[str, Any]:
-    """The file's own rows where they were made with the same versions at the same size, else a fresh result."""
-    base = runtime.seeds(seed_base, seeds)[0]
+def commands(rows: Iterable[dict[str, Any]], size: runtime.Size) -> str:
+    """The commands that make these rows, each with its backends, seeds and, where not all were run, lessons."""
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        seeds.setdefault((row["lesson"], row["backend"]), set()).add(row["seed"])
+    alike: dict[tuple[str, tuple[int, ...]], set[str]] = {}
+    for (lesson, backend), some in seeds.items():
+        alike.setdefault((lesson, tuple(sorted(some))), set()).add(backend)
+    calls: dict[tuple[str, int, int], list[str]] = {}
+    for (lesson, some), on in sorted(alike.items(), key=lambda item: not _is_statistical(item[0][0])):
+        named = "all" if on == set(BACKENDS) else ",".join(backend for backend in BACKENDS if backend in on)
+        for first, many in _stretches(some) if _is_statistical(lesson) else [(seed, 0) for seed in some]:
+            # a lesson that runs once goes with those that run on several seeds from the same one on
+            longest = max((n for b, f, n in calls if (b, f) == (named, first)), default=1)
+            calls.setdefault((named, first, many or longest), []).append(lesson)
+    texts = []
+    for (named, first, many), chosen in calls.items():
+        numbers = "; ".join(sorted(lesson[:2] for lesson in chosen))
+        only = "" if set(chosen) == set(lessons.names()) else f' --rows "{numbers}"'
+        seeded = f"--seeds {many} --seed-base {first}"
+        texts.append(f"course run lessons --size {size.name} --backend {named} {seeded}{only}")
+    return " && ".join(texts)
+
+
+def _stretches(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First seed and length of each stretch of consecutive seeds; rising."""
+    firsts = [seed for seed in seeds if seed - 1 not in seeds]
+    for first in firsts:
+        yield first, next(n for n in range(1, len(seeds) + 1) if first + n not in seeds)
+
+
+def _begun(path: Path, size: runtime.Size, devices: dict[str, str], resume: bool) -> dict[str, Any]:
+    """The file's own rows where they were made with the same set-up, else a fresh result.
+
+    devices: of the backends that will run. Raises SettingsError when there are rows of another set-up and ``resume``.
+    """
     fresh: dict[str, Any] = {
         "what": "lessons executed in a kernel of their own on each backend; statistical cases on fresh seeds",
-        "command": f"course run lessons --seeds {seeds} --backend all",
+        "command": "",
         "size": asdict(size),
-        "seed_base": base,
-        "device": runtime.describe_devices([]),
+        "seed_base": None,
+        "device": _in_words(devices),
+        "devices": devices,
         "versions": versions(),
         "rows": [],
     }
     old = backends.load(path)
-    if old is None:
+    if old is None or not old["rows"]:
         return fresh
-    known = {name: version for name, version in fresh["versions"].items() if version is not None}
-    same = all(old["versions"].get(name) in (version, None) for name, version in known.items())
-    if not same or old["size"] != fresh["size"] or old["device"] != fresh["device"]:
-        print(f"{path.name}: made with another set-up; begun anew")
+    before, measured_on = _known(old.get("versions", {})), _devices_of(old)
+    here = {"size": size.name, **_known(fresh["versions"]), **{f"device of {name}": devices[name] for name in devices}}
+    there = {**before, **{f"device of {name}": measured_on[name] for name in measured_on}}
+    both = {name: value for name, value in there.items() if name in here}  # another backend may join later
+    both["size"] = runtime.Size(**old["size"]).name if "size" in old else "unknown"
+    if not set_up.goes_on(path, len(old["rows"]), both, {name: here[name] for name in both}, resume=resume):
         return fresh
-    if seed_base is None:
-        fresh["seed_base"] = old["seed_base"]
-    return {**fresh, "versions": {**old["versions"], **known}, "rows": old["rows"]}
+    devices = {**measured_on, **devices}
+    kept = {"seed_base": old.get("seed_base"), "versions": before | _known(fresh["versions"]), "rows": old["rows"]}
+    return {**fresh, "device": _in_words(devices), "devices": devices, **kept}
+
+
+def _known(numbers: dict[str, str | None]) -> dict[str, str]:
+    """Versions of what is installed."""
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _devices_of(result: dict[str, Any]) -> dict[str, str]:
+    """The device of each backend that rows were measured on; of older files as verdicts say it, or the file for all."""
+    said = {row["backend"]: result.get("device", "unknown") for row in result["rows"]}
+    kernels = ((row["backend"], verdict.get("device")) for row in result["rows"] for verdict in row["verdicts"])
+    return said | {backend: named for backend, named in kernels if named} | result.get("devices", {})
+
+
+def _in_words(devices: dict[str, str]) -> str:
+    """``CPU, 2 cores``; where backends use different ones, each with its backend."""
+    if len(set(devices.values())) == 1:
+        return next(iter(devices.values()))
+    return "; ".join(f"{backend} on {devices[backend]}" for backend in BACKENDS if backend in devices)
+
+
+def device(backend: str) -> str:
+    """The device that a kernel started here would use, as the backend says it, asked in a process of its own.
+
+    Raises SettingsError when the backend does not load.
+    """
+    ask = f"from course_utils import runtime; print(runtime.describe_devices(runtime.list_devices({backend!r})))"
+    with tempfile.TemporaryDirectory() as folder:
+        surroundings = runtime.environment(Path(folder), KERAS_BACKEND=backend)
+        ended = subprocess.run([sys.executable, "-c", ask], env=surroundings, capture_output=True, text=True)
+    if ended.returncode:
+        said = (ended.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        raise SettingsError(f"backend {backend}: does not load here ({said})")
+    return ended.stdout.strip().splitlines()[-1]
 
 
 def versions() -> dict[str, str | None]:

@@ -25,17 +25,21 @@ def run(
         min=0,
         help="First seed, default 0; of train: its seed; of lessons: default as in the result, or drawn now.",
     ),
-    rows: str = typer.Option("", help="Only these rows (with lessons: numbers or names), separated by semicolons."),
+    rows: str = typer.Option(
+        "",
+        help="Only these rows (with lessons: numbers or names; with gpu-suite: of experiments too), separated by semicolons.",
+    ),
     resume: bool = typer.Option(
         None,
         "--resume/--afresh",
-        help="Keep finished rows of the same code and set-up (default), or measure those asked for anew. With train: "
-        "go on with the latest run of the recipe, or begin a new one (default).",
+        help="Keep finished rows of the same code and set-up (default), or measure those asked for anew; lessons and "
+        "gpu-suite drop rows of another set-up only with --afresh. With train: go on with the latest run of the recipe, "
+        "or begin a new one (default).",
     ),
     out: Path = typer.Option(
         None,
-        help="Where to write; default: results/NAME.json; other sizes than the committed one carry theirs in the name. "
-        "With train: the folder that holds one folder a run; default: runs/.",
+        help="Where to write; default: results/NAME.json (of lessons: backends.json, of gpu-suite: gpu.json); other sizes "
+        "than the committed one carry theirs in the name. With train: the folder that holds one folder a run; default: runs/.",
     ),
     recipe: str = typer.Option(None, help="With train: documented or beyond."),
     epochs: int = typer.Option(None, min=1, help="With train: passes through the pictures; default: the recipe's."),
@@ -64,7 +68,8 @@ def run(
     if name == LESSONS:
         from course_utils.cli import matrix
 
-        wanted = BACKENDS if backend == "all" else (backend or runtime.backend_name()).split(",")
+        named = (backend or runtime.backend_name()).split(",")
+        wanted = BACKENDS if backend == "all" else [one.strip() for one in named]
         many = {"seeds": seeds or 5, "seed_base": seed_base, "jobs": jobs or 1}
         print(matrix.run(only, wanted, **many, resume=resume is not False, out=out))
         return None

@@ -22,7 +22,8 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +48,10 @@ NAMES = (
     "expressions_evaluation",
     "expressions_beyond",
 )
+
+
+#: What rows of one file were measured with, besides its size and source.
+SET_UP = ("backend", "versions", "device")
 
 
 def must_know(name: str) -> None:
@@ -88,11 +93,22 @@ def load_result(name: str, size: runtime.Size | None = None) -> dict[str, Any]:
     if not path.exists():
         wanted = (size or committed_size(name)).name
         raise DataError(f"{path}: no such result; make it with 'course run {name} --size {wanted}'")
-    result = _read(path)
+    result = read(path)
     if "source_sha256" not in result:
         raise DataError(f"{path}: found no 'source_sha256', expected the hash of the experiment's source")
     result["stale"] = result["source_sha256"] != source_hash(name)
+    if any("set_up" in row for row in result["rows"]):
+        result["device"] = _devices(result)
     return result
+
+
+def _devices(result: dict[str, Any]) -> str:
+    """The device in words, and of rows that were added from another set-up (:func:`add_rows`) how many, and on what."""
+    added = Counter(
+        f"{made['device']}, {made['backend']} {made['versions'].get(made['backend'], '')}".rstrip()
+        for made in (row["set_up"] for row in result["rows"] if "set_up" in row)
+    )
+    return "; ".join([result["device"], *(f"{n} of {len(result['rows'])} rows on {what}" for what, n in added.items())])
 
 
 def values(result: dict[str, Any], row: str, value: str) -> list[float]:
@@ -154,7 +170,7 @@ def run(
     asked = {(row, seed) for row in only or rows for seed in seeds}
     for place in (partial, path):
         if place.exists():
-            old = _read(place)
+            old = read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
                 result["rows"] = [r for r in old["rows"] if resume or (r["row"], r["seed"]) not in asked]
                 progress(f"{place.name}: {len(result['rows'])} finished rows kept")
@@ -189,8 +205,66 @@ def run(
     return path
 
 
+def add_rows(
+    name: str,
+    size: runtime.Size,
+    rows: list[dict[str, Any]],
+    made: Mapping[str, Any],
+    *,
+    folder: Path | None = None,
+    replace_own: bool = True,
+) -> str:
+    """Put rows that today's code measured elsewhere into an experiment's result, where pages and claims read them.
+
+    rows: ``row, seed, measured, seconds``. made: backend, versions and device that they were measured with. Where the file
+    was made with others, a row carries its own as ``set_up``: nothing that is there is dropped. folder: default ``results/``.
+    replace_own: whether a row that is there from the same set-up is replaced. Returns why rows were left out, or "".
+    Raises DataError for a file that cannot be read.
+    """
+    path = (folder or runtime.results_dir()) / result_path(name, size).name
+    own, source = {key: made[key] for key in SET_UP}, source_hash(name)
+    partial = path.with_suffix(".partial.json")
+    left = []
+    for place in [path, partial] if partial.exists() else [path]:
+        fresh = {**_head(name, size), **own, "seeds": [], "source_sha256": source, "rows": []}
+        result = read(place) if place.exists() else fresh
+        if result.get("source_sha256") != source:
+            left.append(f"{place.name} was made with other code")
+            continue
+        left += _add(rows, own, result, replace_own)
+        result["seeds"] = sorted({row["seed"] for row in result["rows"]})
+        result["command"] = _commands(name, size, result["rows"], list(get(name).rows(size)))
+        runtime.write_text_atomically(place, runtime.to_json(result))
+    return "; ".join(dict.fromkeys(left))
+
+
+def _add(rows: list[dict[str, Any]], own: dict[str, Any], result: dict[str, Any], replace_own: bool) -> list[str]:
+    """Add rows to a result; gives a line for each that is there from another set-up, and stays."""
+    theirs = {key: result.get(key) for key in SET_UP}
+    there = {(row["row"], row["seed"]): row for row in result["rows"]}
+    left = []
+    for row in rows:
+        old = there.get((row["row"], row["seed"]))
+        if old is not None and old.get("set_up", theirs) != own:
+            left.append(f"{row['row']}, seed {row['seed']} is there from {old.get('set_up', theirs)['device']}")
+        elif old is None or replace_own:
+            there[row["row"], row["seed"]] = dict(row) if own == theirs else {**row, "set_up": own}
+    result["rows"] = list(there.values())
+    return left
+
+
 def _commands(name: str, size: runtime.Size, done: list[dict], rows: list[str]) -> str:
-    """The commands that would make these rows: one a stretch of seeds for which the same rows were run."""
+    """The commands that would make these rows: one a stretch of seeds for which the same rows were run, on each backend."""
+    by_backend: dict[str, list[dict]] = {}
+    for row in done:
+        backend = f"KERAS_BACKEND={row['set_up']['backend']} " if "set_up" in row else ""
+        by_backend.setdefault(backend, []).append(row)
+    return " && ".join(
+        backend + command for backend, some in by_backend.items() for command in _calls(name, size, some, rows)
+    )
+
+
+def _calls(name: str, size: runtime.Size, done: list[dict], rows: list[str]) -> list[str]:
     by_seed: dict[int, set[str]] = {}
     for r in done:
         by_seed.setdefault(r["seed"], set()).add(r["row"])
@@ -206,15 +280,16 @@ def _commands(name: str, size: runtime.Size, done: list[dict], rows: list[str]) 
         joined = "; ".join(some)  # in double quotes, which every shell knows: a name may hold an apostrophe
         only = "" if some == rows else f' --rows "{joined}"'
         commands.append(f"course run {name} --size {size.name} --seeds {len(seeds)} --seed-base {seeds[0]}{only}")
-    return " && ".join(commands)
+    return commands
+
+
+def _head(name: str, size: runtime.Size) -> dict[str, Any]:
+    return {"experiment": name, "title": get(name).TITLE, "command": "", "size": asdict(size)}
 
 
 def _fresh(name: str, base: Run) -> dict[str, Any]:
     return {
-        "experiment": name,
-        "title": get(name).TITLE,
-        "command": "",
-        "size": asdict(base.size),
+        **_head(name, base.size),
         "backend": base.backend,
         "device": base.device,
         "versions": dict(base.versions),
@@ -224,7 +299,8 @@ def _fresh(name: str, base: Run) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A file of results: an object with a list of ``rows``. Raises DataError, naming the file, for anything else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

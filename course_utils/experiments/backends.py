@@ -1,7 +1,7 @@
 """Every lesson on every backend: what ``course run lessons`` measured, as ``results/backends.json`` holds it.
 
 A row is one execution of a lesson: ``lesson, backend, seed, code_sha256, status, why, wall_s, cpu_s, imports_cpu_s, peak_gb,
-verdicts``. ``status``: ``passed`` (it reached its end and every case was judged well) or ``failed`` with ``why``.
+verdicts``. ``status``: ``passed`` (it reached its end and judged every case of its own well) or ``failed`` with ``why``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from course_utils.experiments import sources
 from course_utils.runtime import BACKENDS, DataError
 
 
-def path() -> Path:
-    """Where the result lies."""
-    return runtime.results_dir() / "backends.json"
+def path(size: runtime.Size = runtime.REDUCED) -> Path:
+    """Where the result lies: ``results/backends.json``; other sizes than the published one carry theirs in the name."""
+    return runtime.results_dir() / ("backends.json" if size == runtime.REDUCED else f"backends-{size.name}.json")
 
 
 def load(file: Path | None = None) -> dict[str, Any] | None:
@@ -44,13 +44,17 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its verdicts, ``status`` and ``why`` by the bars that stand in the registry now.
 
     A verdict keeps what was measured. One whose case or measures are no longer in the registry stays as it was; a lesson that
-    raised an error stays failed.
+    raised an error stays failed. One that reached its end has to have judged each of its cases that is made for the backend.
     """
     known = {case.id: case for case in cases.of_lesson(row["lesson"])}
     verdicts = [_judged(v, known[v["id"]]) if v["id"] in known else v for v in row["verdicts"]]
     thin = [v["id"] for v in verdicts if not v.get("passed", True)]
+    made = {case.id for case in known.values() if row["backend"] in case.backends}
+    absent = sorted(made - {v["id"] for v in verdicts})
+    faults = [f"less than {cases.MARGIN} times clear of a bar: {', '.join(thin)}"] if thin else []
+    faults += [f"never judged: {', '.join(absent)}"] if absent else []
     error = row["why"] if "cpu_s" not in row else None
-    why = error or (f"less than {cases.MARGIN} times clear of a bar: {', '.join(thin)}" if thin else None)
+    why = error or "; ".join(faults) or None
     return {**row, "status": "failed" if why else "passed", "why": why, "verdicts": verdicts}
 
 

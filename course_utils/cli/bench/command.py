@@ -10,7 +10,7 @@ import typer
 from course_utils import datasets, runtime
 from course_utils.cli import lessons
 from course_utils.cli.bench import record
-from course_utils.cli.bench.timing import Row
+from course_utils.cli.bench.timing import Row, is_undecided
 from course_utils.runtime import SettingsError, nearest
 
 CPU_LIMIT_S, MEMORY_LIMIT_GB = 60.0, 2.5
@@ -39,7 +39,8 @@ def bench(
     runtime.seed()
     lessons.require_data(size, {name.split("_")[1] for name in wanted} & set(datasets.NAMES))
     run = runtime.start(quiet=True)
-    command = " ".join(["course bench", *(names or []), *(["--only", ",".join(groups)] if only else [])])
+    chosen = ["--only", ",".join(groups)] if only else names or []
+    command = " ".join(["course bench", *chosen, *(["--save"] if save else [])])
     measured, failed = {}, []
     for name in groups:
         if name == record.LESSONS:
@@ -119,7 +120,8 @@ def numbers(row: Row) -> str:
     note = f"; {row.note}" if row.note else ""
     if row.unit == "slope":
         return f"slope {row.value:.2f} {ends}{note}"
-    return f"{row.value:.4g} {row.unit}, {row.ratio:.3g}× as fast {ends} as {row.compared_with}: {row.other:.4g} {row.unit}{goal}{note}"
+    open_ = "undecided, " if is_undecided(row.ratio_range) else ""
+    return f"{row.value:.4g} {row.unit}, {open_}{row.ratio:.3g}× as fast {ends} as {row.compared_with}: {row.other:.4g} {row.unit}{goal}{note}"
 
 
 def _print_budget(rows: list[dict]) -> None:

@@ -41,7 +41,7 @@ def group(run: runtime.Run, about: str, rows: list[Row], command: str) -> dict[s
 
 def _made(run: runtime.Run, command: str) -> dict[str, Any]:
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
-    return {"command": f"{command}, COURSE_SIZE={run.size.name}", "when": when, **run.record()}
+    return {"command": f"COURSE_SIZE={run.size.name} {command}", "when": when, **run.record()}
 
 
 def merged(before: dict[str, Any], measured: dict[str, dict[str, Any]]) -> dict[str, Any]:

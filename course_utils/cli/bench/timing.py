@@ -21,9 +21,10 @@ Clock = Callable[[], float]
 class Row:
     """One comparison: ``what`` takes or does ``value``, ``compared_with`` takes or does ``other``.
 
-    ratio: how many times as fast ``what`` is, the median over rounds in which both took turns; above 1 is faster. In a row on
-    scaling, value and ratio are the slope. ratio_range: smallest and largest round. why_fair: what is alike on both sides, and
-    how that was checked. goal: what should be reached, ``goal_on`` ``ratio`` or ``value``. note: what else was found.
+    Both are medians over the rounds in which both took turns. ratio: how many times as fast ``what`` is by these two medians;
+    above 1 is faster. In a row on scaling, value and ratio are the slope. ratio_range: smallest and largest round. why_fair:
+    what is alike on both sides, and how that was checked. goal: what should be reached, ``goal_on`` ``ratio`` or ``value``.
+    note: what else was found.
     """
 
     what: str
@@ -57,6 +58,16 @@ class Row:
         return found
 
 
+def times_as_fast(value: float, other: float, unit: str) -> float:
+    """How many times as fast a way with ``value`` is as one with ``other``; unit: of work a second (``…/s``), or of time."""
+    return value / other if unit.endswith("/s") else other / value
+
+
+def is_undecided(ratio_range: Sequence[float]) -> bool:
+    """Whether some rounds found a way faster than the other, and some slower."""
+    return min(ratio_range) < 1 < max(ratio_range)
+
+
 def rounded(value: float) -> float:
     """Four significant digits, as a benchmark gives at most."""
     return float(f"{value:.4g}")
@@ -87,10 +98,18 @@ def take_turns(
     return seconds
 
 
-def compared(what: str, other: str, seconds: Mapping[str, Sequence[float]]) -> tuple[float, tuple[float, float], int]:
-    """How many times as fast ``what`` is as ``other``: median, (smallest, largest), number of rounds in which both took part."""
-    ratios = [b / a for a, b in zip(seconds[what], seconds[other], strict=False)]
-    return float(np.median(ratios)), (min(ratios), max(ratios)), len(ratios)
+def compared(
+    what: str, other: str, seconds: Mapping[str, Sequence[float]]
+) -> tuple[tuple[float, float], tuple[float, float], int]:
+    """Median seconds of ``what`` and of ``other``; smallest and largest ratio of a round; number of rounds. Of rounds in which both took part.
+
+    The ratio of the medians lies between the two ends. A median of the rounds' ratios would too, and could contradict the medians
+    beside it: those are of other rounds.
+    """
+    both = list(zip(seconds[what], seconds[other], strict=False))
+    ratios = [theirs / ours for ours, theirs in both]
+    ours, theirs = (float(np.median(some)) for some in zip(*both, strict=True))
+    return (ours, theirs), (min(ratios), max(ratios)), len(both)
 
 
 def rows(
@@ -113,17 +132,16 @@ def rows(
     pairs = {way: against for way in seconds if way != against} if isinstance(against, str) else dict(against)
     made = []
     for what, other in pairs.items():
-        ratio, ends, count = compared(what, other, seconds)
-        middle = {name: float(np.median(seconds[name])) for name in (what, other)}
-        value = {name: per_second / one if per_second else 1000 * one for name, one in middle.items()}
+        medians, ends, count = compared(what, other, seconds)
+        value, beside = (per_second / one if per_second else 1000 * one for one in medians)
         made.append(
             Row(
                 f"{about}{what}",
-                value[what],
+                value,
                 unit,
                 other,
-                value[other],
-                ratio,
+                beside,
+                medians[1] / medians[0],
                 ends,
                 count,
                 why_fair if isinstance(why_fair, str) else why_fair[what],

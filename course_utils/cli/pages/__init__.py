@@ -25,6 +25,7 @@ from course_utils.cli.pages import (
     evaluation,
     expressions,
     faces,
+    gpu,
     hands,
     ladder,
 )
@@ -57,6 +58,7 @@ RESULT_BLOCKS = {
     **{f"claims-{part}": partial(claims.table, part) for part in claims.HEADS},
     "contract": lambda: contract.cases_table(claims.records()),
     "lessons-by-backend": lambda: contract.lessons_table(claims.records()),
+    "gpu": gpu.table,
     "files": contract.files_table,
     "bench": bench.table,
     "digits": digits.table,

@@ -12,7 +12,7 @@ import numpy as np
 from course_utils import plotting
 from course_utils.cli.bench import record
 from course_utils.cli.bench.command import CPU_LIMIT_S, MEMORY_LIMIT_GB
-from course_utils.cli.bench.timing import STEEP
+from course_utils.cli.bench.timing import STEEP, is_undecided, times_as_fast
 from course_utils.experiments.claims.writing import rounded, written
 
 #: Group → how its rows are called in table and figure; scaling has a panel of its own.
@@ -24,13 +24,32 @@ RATIOS = {
     "compiled": "XLA on a CPU",
 }
 
+#: How the ratios are to be read.
+READ = (
+    "Ratios are those of the two medians beside them, in brackets the smallest and the largest of one round. "
+    "Where some rounds lie below 1 and some above, which way is faster is *undecided*."
+)
+
+
+def _groups(result: dict[str, Any]) -> dict[str, Any]:
+    """The groups, each ratio that of the medians which stand beside it: older records hold the median of the rounds' ratios."""
+    groups = dict(result.get("groups", {}))
+    for name in RATIOS.keys() & groups.keys():
+        rows = [
+            {**row, "ratio": times_as_fast(row["value"], row["other"], row["unit"])} for row in groups[name]["rows"]
+        ]
+        groups[name] = {**groups[name], "rows": rows}
+    return groups
+
 
 def table() -> str:
     """Markdown: lessons in one line, then one row for each comparison, its group's run below it. Groups not measured are left out."""
     result = record.load()
+    groups = _groups(result)
     lines = [_lessons(result)] if result.get("rows") else []
+    lines += ["", READ] if groups else []
     for name, title in {**RATIOS, "scaling": "time against work"}.items():
-        one = result.get("groups", {}).get(name)
+        one = groups.get(name)
         if one and one["rows"]:
             lines += ["", f"**{title}**: {one['what']}", "", *_rows(name, one), "", _made_by(one)]
     return "\n".join(lines).strip()
@@ -63,7 +82,7 @@ def _rows(name: str, group: dict[str, Any]) -> Iterator[str]:
         note = f"; {row['note']}" if row.get("note") else ""
         yield (
             f"| {row['what']} | {rounded(row['value'], 4)} {row['unit']}{note} | {row['compared_with']}: {rounded(row['other'], 4)} {row['unit']} "
-            f"| {_spread(row, partial(rounded, digits=3))}{_goal(row)} | {why} |"
+            f"| {'*undecided*: ' * is_undecided(row['ratio_range'])}{_spread(row, partial(rounded, digits=3))}{_goal(row)} | {why} |"
         )
 
 
@@ -91,7 +110,7 @@ def _made_by(one: dict[str, Any]) -> str:
 def draw() -> plt.Figure:
     """CPU-seconds of the lessons beside their budget; ratios on a logarithmic axis with 1 marked; slopes with 1 marked."""
     result = record.load()
-    groups = result.get("groups", {})
+    groups = _groups(result)
     figure = plt.figure(figsize=(13.5, 10.2))
     grid = figure.add_gridspec(2, 2, height_ratios=(25, 19), width_ratios=(0.8, 1))
     _draw_lessons(figure.add_subplot(grid[0, 0]), result)
@@ -151,14 +170,15 @@ def _draw_ratios(ax: plt.Axes, groups: dict[str, Any]) -> None:
     ax.set_yticks(ticks, names, fontsize=7)
     ax.grid(axis="y", visible=False)
     ax.set(
-        xlabel="times as fast as what it is compared with (line: all rounds; black mark: goal)",
+        xlabel="times as fast as what it is compared with (line: all rounds; hollow: undecided; black mark: goal)",
         title=f"Right of 1: faster than the other way. Goals reached: {sum(goals)} of {len(goals)}",
     )
 
 
 def _interval(ax: plt.Axes, place: float, row: dict[str, Any], colour: str) -> None:
     ax.plot(row["ratio_range"], [place, place], color=colour, linewidth=4, alpha=0.35, solid_capstyle="butt")
-    ax.plot(row["ratio"], place, "o", color=colour, markersize=5)
+    open_ = row["unit"] != "slope" and is_undecided(row["ratio_range"])
+    ax.plot(row["ratio"], place, "o", color=colour, markersize=5, markerfacecolor="white" if open_ else colour)
 
 
 def _named(ax: plt.Axes, names: list[str]) -> None:

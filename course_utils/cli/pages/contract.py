@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from course_utils import cases, experiments, runtime
@@ -21,8 +20,8 @@ def kept(case: Case, backend: str, records: Records) -> str:
         return "not made for it"
     if not found.run:
         return NOT_RUN
-    margin = "exact" if found.worst is None else f"{found.worst:.2g}×"
-    return f"{found.passed} of {found.run}, {margin}" + (", *stale*" if found.stale else "")
+    margin = f", {found.worst:.2g}×" if found.worst is not None else ", exact" * bool(found.passed)
+    return f"{found.passed} of {found.run}{margin}" + (", *stale*" if found.stale else "")
 
 
 def cases_table(records: Records) -> str:
@@ -67,24 +66,29 @@ def files_table() -> str:
             if path.exists() and path.name not in named:
                 named.add(path.name)
                 result = experiments.load_result(name, size)
-                seeds = ", ".join(map(str, result["seeds"]))
                 fresh = "**stale**" if result["stale"] else "yes"
-                lines.append(_line(path.name, result["title"], f"{size.name}; {seeds}", result["command"], fresh))
+                what = f"{size.name}; {_seeds(result)}"
+                lines.append(_line(path.name, result["title"], what, result["command"], fresh))
     for path in sorted(runtime.results_dir().glob("*.json")):
-        if path.name not in named and not path.name.endswith(".partial.json"):
-            result = json.loads(path.read_text(encoding="utf-8"))
-            seeds = {str(row["seed"]) for row in result["rows"] if "seed" in row} or {str(result.get("seed", "–"))}
-            size = ", ".join(map(str, result["size"].values())) if result.get("size") else "–"
-            lines.append(
-                _line(path.name, result["what"], f"{size}; {', '.join(sorted(seeds))}", result["command"], "–")
-            )
+        if path.name not in named and not is_trial(path.name):
+            result = experiments.read(path)
+            size = runtime.Size(**result["size"]).name if result.get("size") else "–"
+            what = result.get("what") or result.get("title", "–")
+            lines.append(_line(path.name, what, f"{size}; {_seeds(result)}", result["command"], "–"))
     return "\n".join(lines)
 
 
+def is_trial(name: str) -> bool:
+    """Whether a file of this name holds rows of a run that has not ended, or of one at budget ``smoke``: no page lists it."""
+    return name.endswith(".partial.json") or "budget=smoke" in name
+
+
 def _seeds(result: dict[str, Any]) -> str:
-    """The seeds of a file, or how many where they were drawn freshly."""
-    seeds = sorted({row["seed"] for row in result.get("rows", ()) if "seed" in row}) or [result.get("seed", "–")]
-    return ", ".join(map(str, seeds)) if len(str(seeds[0])) < 4 else f"{len(seeds)} fresh"
+    """The seeds of a file, smallest first, or how many where they were drawn freshly."""
+    seeds = sorted({row["seed"] for row in result["rows"] if "seed" in row} or {result.get("seed", -1)})
+    if seeds[-1] > 100:
+        return f"{len(seeds)} fresh"
+    return "–" if seeds == [-1] else ", ".join(map(str, seeds))
 
 
 def _line(file: str, what: str, size: str, command: str, fresh: str) -> str:
