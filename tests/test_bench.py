@@ -518,11 +518,11 @@ def test_every_committed_ratio_is_that_of_the_medians_beside_it_and_an_open_one_
     seen = []
     for line in pages.bench.table().splitlines():
         found = re.match(
-            r"\| [^|]+ \| ([\d.e+]+) (\S+?)(?:;[^|]*)? \| [^|]+: ([\d.e+]+) \S+ \| (.*?)([\d.e+]+) \((\S+) – (\S+)\)",
+            r"\| [^|]+ \| ([\d.,e+]+) (\S+?)(?:;[^|]*)? \| [^|]+: ([\d.,e+]+) \S+ \| (.*?)([\d.,e+]+) \((\S+) – (\S+)\)",
             line,
         )
         if found:
-            value, other, ratio, low, high = (float(found[n]) for n in (1, 3, 5, 6, 7))
+            value, other, ratio, low, high = (float(found[n].replace(",", "")) for n in (1, 3, 5, 6, 7))
             expected = value / other if found[2].endswith("/s") else other / value
             assert ratio == pytest.approx(expected, rel=0.006), line
             assert 0.99 * low <= ratio <= 1.01 * high, line
