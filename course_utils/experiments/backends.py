@@ -72,7 +72,7 @@ def _judged(verdict: dict[str, Any], case: Case) -> dict[str, Any]:
 def code_hash(lesson: str) -> str:
     """SHA-256 of what a lesson's rows were measured with: its code cells, and the code of the course that they import.
 
-    Comments and docstrings do not count, nor do bars: kept rows are judged by those of today (:func:`judged`).
+    Comments, docstrings and layout do not count, nor do bars: kept rows are judged by those of today (:func:`judged`).
     """
     file = runtime.lessons_dir() / f"{lesson}.ipynb"
     return _code_hash(file, file.stat().st_mtime_ns)
@@ -82,10 +82,11 @@ def code_hash(lesson: str) -> str:
 def _code_hash(file: Path, changed: int) -> str:
     """Read once as long as the lesson's file stays: a page asks for every case and seed."""
     notebook = nbformat.read(file, as_version=4)
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    digest = hashlib.sha256("\n\x00\n".join(cells).encode())
-    plain = "\n".join(line for cell in cells for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
-    for name, path in sources.imported(plain).items():
+    lines = [line for cell in notebook.cells if cell.cell_type == "code" for line in cell.source.splitlines()]
+    magics = [line for line in lines if line.lstrip().startswith(("%", "!"))]
+    code = "\n".join(line for line in lines if line not in magics)
+    digest = hashlib.sha256("\n".join([*magics, sources.code_of(code)]).encode())
+    for name, path in sources.imported(code).items():
         digest.update(f"{name}\n{sources.code_of_file(path)}".encode())
     return digest.hexdigest()
 

@@ -9,13 +9,25 @@ from pathlib import Path
 
 from course_utils.runtime import SettingsError
 
-#: Rooms that no measured number of a lesson comes from: bars (results are judged anew by them), drawing, commands, reading files.
-APART = ("cases", "classroom", "cli", "plotting", "runtime", "experiments")
+#: Rooms and modules that no measured number of a lesson comes from: bars (results are judged anew by them), drawing, commands,
+#: and what reads committed results.
+APART = (
+    "cases",
+    "classroom",
+    "cli",
+    "plotting",
+    "runtime",
+    "experiments.backends",
+    "experiments.claims",
+    "experiments.evaluation_readings",
+    "experiments.ladder_verdicts",
+    "experiments.sources",
+)
 PACKAGE = "course_utils"
 
 
 def imported(code: str) -> dict[str, Path]:
-    """The modules of the course that code imports, and those that they import, by name; without the rooms ``APART``.
+    """The modules of the course that code imports, and those that they import, by name; without those ``APART``.
 
     ``from course_utils.datasets import faces`` counts ``datasets.faces`` alone, not all that ``datasets/__init__`` names.
     Of ``experiments`` the modules count and the room's ``__init__``, which reads and writes results, does not.
@@ -25,7 +37,7 @@ def imported(code: str) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if name in found or path is None or name.split(".")[1:2] == [] or _is_apart(name):
+        if name in found or path is None or name == PACKAGE or _is_apart(name):
             continue
         found[name] = path
         waiting += _imports_of(path)
@@ -44,8 +56,8 @@ def code_of_file(path: Path) -> str:
 
 
 def _is_apart(name: str) -> bool:
-    room, *more = name.split(".")[1:]
-    return room in APART and not (room == "experiments" and more)
+    within = name.removeprefix(f"{PACKAGE}.")
+    return within == "experiments" or any(within == room or within.startswith(f"{room}.") for room in APART)
 
 
 def _named(code: str) -> Iterator[str]:
