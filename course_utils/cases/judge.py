@@ -163,5 +163,6 @@ def judge(
         missed += [
             f"fixed {r.measure} = {r.fixed:.4g}, needs {_sign(r.fixed_bar)}" for r in verdict.rows if not r.fixed_clears
         ]
-        raise CaseFailed(f"{case_id}: " + "; ".join(missed))
+        hint = "" if verdict.reproduced else ". Did you mend the broken run yourself? Then this cell stops on purpose"
+        raise CaseFailed(f"{case_id}: {'; '.join(missed)}{hint}")
     return verdict
