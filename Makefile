@@ -18,7 +18,7 @@ lab: env ## open JupyterLab on your own copy of the lessons
 	$(BIN)/course lab
 
 test: env ## forms, unit tests, and every lesson at reduced size
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/pytest tests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/pytest -n 2 tests
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 -n 2 notebooks/*.ipynb
 
 test-deep: env $(VENV)/.pages ## the longer checks
