@@ -202,7 +202,7 @@ def test_clean_takes_neither_data_nor_a_students_lessons():
 def test_make_test_runs_the_lessons_and_leaves_the_assignments_out():
     planned = make("-n", "test").stdout
     assert re.search(r"pytest --nbmake .* notebooks/\*\.ipynb$", planned, flags=re.MULTILINE)
-    assert re.search(r"ruff check \. && .*ruff format --check \. && .*lint-imports && .*pytest tests", planned)
+    assert re.search(r"ruff check \. && .*ruff format --check \. && .*lint-imports && .*pytest -n 2 tests", planned)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or shutil.which("bash") is None, reason="needs bash")
