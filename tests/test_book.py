@@ -16,7 +16,7 @@ from course_utils import cases, runtime
 from course_utils.cli import lessons
 from course_utils.cli.book import checking, executing, figures, links
 from course_utils.cli.book.__main__ import ARCHIVE, archive
-from course_utils.cli.book.sources import HOSTED, Sources, install_cell
+from course_utils.cli.book.sources import HOSTED, Sources, install_cells
 from course_utils.cli.clean_notebook import clean
 from course_utils.runtime import CourseError, repo_root
 
@@ -144,9 +144,9 @@ def test_a_lesson_says_how_it_was_run_and_names_no_folder_of_this_machine(source
     assert sys.prefix not in (sources.folder / "notebooks/20_hands_depth_images.ipynb").read_text(encoding="utf-8")
 
 
-def test_ways_in_shows_the_install_cell_in_full(sources):
+def test_ways_in_shows_the_install_cells_in_full(sources):
     text = (sources.folder / "ways_in.md").read_text(encoding="utf-8")
-    assert install_cell() in text
+    assert [f"```python\n{cell}\n```" in text for cell in install_cells()] == [True, True]
     assert re.findall("^## (.+)$", text, re.MULTILINE)[:2] == ["Two commands", "In Colab or on Kaggle"]
 
 
@@ -227,21 +227,21 @@ def test_the_notebook_for_colab_and_kaggle_is_clean_and_no_lesson():
     text = (repo_root() / HOSTED).read_text(encoding="utf-8")
     assert clean(text) == text
     assert (repo_root() / HOSTED).parent != runtime.lessons_dir(), "make test runs notebooks/*.ipynb"
-    first, *_ = install_cell().splitlines()
+    first, *_ = install_cells()[0].splitlines()
     assert re.match(r'REPOSITORY = ""  # ', first), "the one constant, still to be filled in"
 
 
-def test_the_install_cell_asks_for_an_address(tmp_path):
-    ended = subprocess.run([sys.executable, "-c", install_cell()], cwd=tmp_path, capture_output=True, text=True)
+def test_the_first_cell_asks_for_an_address(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", install_cells()[0]], cwd=tmp_path, capture_output=True, text=True)
     assert "ValueError: REPOSITORY is empty" in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def fetched(address, folder):
-    """Run the part of the install cell that fetches the course; gives what it wrote to standard error."""
-    part, pip = filled_in(address).split("# What is here already")
-    assert "pip" in pip and "pip" not in part
-    ended = subprocess.run([sys.executable, "-c", part], cwd=folder, capture_output=True, text=True)
+    """Run the cell that fetches the course, and the other up to its installing; gives what they wrote to standard error."""
+    looks, pip = "\n".join(filled_in(address)).split("# What is here already")
+    assert "pip" in pip and "pip" not in looks
+    ended = subprocess.run([sys.executable, "-c", looks], cwd=folder, capture_output=True, text=True)
     return ended.stderr
 
 
@@ -257,7 +257,7 @@ def packed(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["git@github.com:a/b.git", "gone.zip", "/nowhere", "notes.tar"])
-def test_the_install_cell_says_what_it_expected(packed, address):
+def test_the_first_cell_says_what_it_expected(packed, address):
     (packed / "content" / "notes.tar").write_text("no archive")
     said = fetched(address, packed / "content")
     assert f"ValueError: REPOSITORY is {address}: expected https://… of the course, or a zip or folder" in said
@@ -280,7 +280,7 @@ def test_an_interrupted_or_wrong_fetch_does_not_stop_the_next(packed):
 
 def test_a_folder_of_that_name_without_the_course_is_said(packed):
     (packed / "content" / "why-wont-it-learn").mkdir()
-    assert "delete this folder and run the cell again" in fetched(packed / "course.zip", packed / "content")
+    assert "delete this folder and run both cells again" in fetched(packed / "course.zip", packed / "content")
 
 
 WHERE = "import course_utils, sys; print('package', course_utils.__file__, 'of', sys.prefix)"
@@ -319,15 +319,17 @@ def service(tmp_path):
 
 
 def filled_in(address):
-    return install_cell().replace('REPOSITORY = ""', f"REPOSITORY = {str(address)!r}", 1)
+    """Both install cells, with an address in the first line."""
+    fetch, install = install_cells()
+    return fetch.replace('REPOSITORY = ""', f"REPOSITORY = {str(address)!r}", 1), install
 
 
 @pytest.mark.deep
-def test_the_install_cell_clones_the_course_keeps_what_is_there_and_a_lesson_runs(service):
+def test_the_install_cells_clone_the_course_keep_what_is_there_and_a_lesson_runs(service):
     run, site_packages, content = service
     notebook = nbformat.read(repo_root() / HOSTED, as_version=4)
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    cell.source = filled_in(f"file://{repo_root()}")
+    cell.source, _ = filled_in(f"file://{repo_root()}")
     notebook.cells.append(new_code_cell(WHERE))
     nbformat.write(notebook, content / "colab.ipynb")
     run("-c", RUN_NOTEBOOK, "colab.ipynb")
@@ -350,7 +352,7 @@ def test_the_install_cell_clones_the_course_keeps_what_is_there_and_a_lesson_run
 
 @pytest.mark.deep
 @pytest.mark.parametrize("kind", ["zip", "folder"])
-def test_the_install_cell_takes_a_zip_or_an_attached_folder(service, kind, tmp_path):
+def test_the_install_cells_take_a_zip_or_an_attached_folder(service, kind, tmp_path):
     run, _, content = service
     packed = tmp_path / "course.zip"
     subprocess.run(
@@ -360,7 +362,7 @@ def test_the_install_cell_takes_a_zip_or_an_attached_folder(service, kind, tmp_p
     if kind == "folder":
         shutil.unpack_archive(packed, tmp_path / "input")
         address = tmp_path / "input" / "course-main"
-    shown = run("-c", filled_in(address) + "\n" + WHERE)
+    shown = run("-c", "\n".join([*filled_in(address), WHERE]))
     assert f"package {content / 'why-wont-it-learn'}" in shown
 
 

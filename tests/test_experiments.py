@@ -99,17 +99,23 @@ def test_each_finished_row_is_saved_at_once(tiny, tmp_path):
     assert not partial_of(path).exists()
 
 
-def test_a_killed_run_goes_on_where_it_stopped(tiny, tmp_path):
-    path, measure = tmp_path / "tiny.json", tiny.measure
+def run_killed_at(tiny, name, path):
+    """Run until the row of that name, which is interrupted."""
+    measure = tiny.measure
 
     def killed(row, base):
-        if row == "three":
+        if row == name:
             raise KeyboardInterrupt
         return measure(row, base)
 
     tiny.measure = killed
     with pytest.raises(KeyboardInterrupt):
         run(path)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tiny, tmp_path):
+    path, measure = tmp_path / "tiny.json", tiny.measure
+    run_killed_at(tiny, "three", path)
     assert rows_of(partial_of(path)) == [("one", 0), ("two, longer", 0)]
     tiny.measure = measure
     tiny.asked.clear()
@@ -308,15 +314,7 @@ def test_a_row_of_the_same_set_up_is_replaced_where_that_is_asked(tiny, tmp_path
 
 def test_a_run_that_is_not_finished_gets_the_rows_too(tiny, tmp_path, monkeypatch):
     path, measure = tmp_path / "tiny-reduced.json", tiny.measure
-
-    def killed(row, base):
-        if row == "two, longer":
-            raise KeyboardInterrupt
-        return measure(row, base)
-
-    tiny.measure = killed
-    with pytest.raises(KeyboardInterrupt):
-        run(path)
+    run_killed_at(tiny, "two, longer", path)
     add(path, monkeypatch, [elsewhere()])
     tiny.measure = measure
     run(path)

@@ -54,16 +54,15 @@ class Verdict:
 
     def __str__(self) -> str:
         mark = {True: "✓", False: "✗"}
-        width = max(len(row.what) for row in self.rows)
-        lines = [f"{self.case.id}: {self.case.title}", f"  {'':{width}}  {'broken':>22}   {'fixed':>22}"]
-        for row in self.rows:
-            broken = f"{row.broken:.4g} {mark[row.broken_clears]} ({_sign(row.broken_bar)})"
-            fixed = f"{row.fixed:.4g} {mark[row.fixed_clears]} ({_sign(row.fixed_bar)})"
-            lines.append(f"  {row.what:{width}}  {broken:>22}   {fixed:>22}")
+        lines = [f"{self.case.id}: {self.case.title}"]
+        for row in self.rows:  # two short lines a bar: they fit a page of the book
+            broken = f"broken {row.broken:.4g} {mark[row.broken_clears]} ({_sign(row.broken_bar)})"
+            fixed = f"fixed {row.fixed:.4g} {mark[row.fixed_clears]} ({_sign(row.fixed_bar)})"
+            lines += [f"  {row.what}", f"    {broken:28} {fixed}"]
         claim = "claim refuted" if self.case.status == "refuted" else "reproduced"
         lines.append(
             f"  {claim if self.reproduced else 'NOT ' + claim}, {'fixed' if self.fixed else 'NOT fixed'}; "
-            f"tightest margin {self.margin:.3g}×"
+            f"smallest margin {self.margin:.3g}×"
         )
         return "\n".join(lines)
 

@@ -109,13 +109,13 @@ class Sources:
         return "\n\n".join(parts)
 
     def ways_in(self) -> str:
-        """How to get the course running, from README; for Colab and Kaggle with the first cell in full."""
+        """How to get the course running, from README; for Colab and Kaggle with the install cells in full."""
         parts = ["# Ways in"]
         for title in WAYS_IN:
             parts += [f"## {title}", self.section(title)]
             if title == HOSTED_TITLE:
-                parts += [f"[Download the notebook](path:{HOSTED}), or paste this into the first cell of a lesson:"]
-                parts += [f"```python\n{install_cell()}\n```"]
+                parts += [f"[Download the notebook](path:{HOSTED}), or paste these two cells in front of a lesson:"]
+                parts += [f"```python\n{source}\n```" for source in install_cells()]
         return "\n\n".join(parts)
 
     def symptoms(self) -> str:
@@ -145,10 +145,10 @@ class Sources:
         return notebook
 
 
-def install_cell() -> str:
-    """The first cell of a notebook in Colab or on Kaggle."""
+def install_cells() -> list[str]:
+    """The first two cells of a notebook in Colab or on Kaggle: one fetches the course, the other installs it."""
     notebook = nbformat.read(runtime.repo_root() / HOSTED, as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"][:2]
 
 
 def _text(name: str) -> str:
