@@ -268,7 +268,10 @@ def test_a_run_that_does_not_hold_exits_with_1(course, ran, broken, fixed, said)
     assert code == 1
     assert result["passed"] is False
     assert {name: result[name] for name in said} == said
-    assert course("cases", "run", CASE, "--seed-base", 0)[1].splitlines()[-1].startswith(f"[FAIL] {CASE}")
+    whole, first, *bars = course("cases", "run", CASE, "--seed-base", 0)[1].splitlines()
+    assert whole.startswith(f"all of lesson {cases.get(CASE).lesson} · seed 0")
+    assert first.startswith(f"[FAIL] {CASE} · seed 0 · smallest margin ")
+    assert bars == [f"     {cases.get(CASE).bars[0].what}: broken {broken}, fixed {fixed}"]
 
 
 def test_a_deterministic_case_needs_no_margin(course, ran):

@@ -193,7 +193,8 @@ def test_two_restores_in_a_row_keep_both_versions(copy, monkeypatch):
 
 def test_restoring_a_copy_that_was_only_run_keeps_no_second_file(published, copy):
     write(copy, "x = 1", "print(x)", outputs=True)
-    assert restore(copy.parent, SECOND) == f"{SECOND}: restored"
+    note = restore(copy.parent, SECOND)
+    assert note == f"{SECOND}: restored; its cells were the published ones, so only what your run put out is gone"
     assert copy.read_bytes() == (published / f"{SECOND}.ipynb").read_bytes()
     assert kept_beside(copy) == []
 

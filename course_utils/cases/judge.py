@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,9 +61,9 @@ class Verdict:
             fixed = f"fixed {row.fixed:.4g} {mark[row.fixed_clears]} ({_sign(row.fixed_bar)})"
             lines += [f"  {row.what}", f"    {broken:28} {fixed}"]
         claim = "claim refuted" if self.case.status == "refuted" else "reproduced"
+        margin = f"; smallest margin {self.margin:.3g}×" if math.isfinite(self.margin) else ""
         lines.append(
-            f"  {claim if self.reproduced else 'NOT ' + claim}, {'fixed' if self.fixed else 'NOT fixed'}; "
-            f"smallest margin {self.margin:.3g}×"
+            f"  {claim if self.reproduced else 'NOT ' + claim}, {'fixed' if self.fixed else 'NOT fixed'}{margin}"
         )
         return "\n".join(lines)
 

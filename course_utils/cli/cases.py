@@ -69,7 +69,7 @@ def run_case(
         owned = [case for case in wanted if case.lesson == lesson and environment["KERAS_BACKEND"] in case.backends]
         for seed in wanted_seeds if owned else ():
             if not as_json:
-                print(f"{lesson} · seed {seed} · {environment['KERAS_BACKEND']} …", flush=True)
+                print(f"all of lesson {lesson} · seed {seed} · {environment['KERAS_BACKEND']} …", flush=True)
             ended = lessons.execute(lesson, {**environment, "COURSE_SEED": str(seed)})
             results += [_result(case, seed, ended) for case in owned]
     for case in wanted:
@@ -122,11 +122,12 @@ def _line(result: dict) -> str:
     head = f"[{'OK' if result['passed'] else 'FAIL'}] {result['id']} · seed {result['seed']}"
     if "evidence" not in result:
         return f"{head}: {result['error']}"
-    numbers = "; ".join(
-        f"{row['measure']} {_number(row['broken'])} → {_number(row['fixed'])}" for row in result["evidence"]
-    )
-    margin = "exact" if result["margin"] is None else f"{result['margin']:.2f}×"
-    return f"{head}: {numbers} (broken → fixed), margin {margin}"
+    margin = "" if result["margin"] is None else f" · smallest margin {result['margin']:.2f}×"
+    numbers = [
+        f"     {row['what']}: broken {_number(row['broken'])}, fixed {_number(row['fixed'])}"
+        for row in result["evidence"]
+    ]
+    return "\n".join([head + margin, *numbers])
 
 
 def _number(value: float | None) -> str:

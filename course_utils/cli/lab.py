@@ -129,6 +129,8 @@ def restore(folder: Path, name: str) -> str:
             kept = folder / f"{stem}-{next(again)}.ipynb"
         copy.rename(kept)
         note += f"; your version is kept as {kept.name}"
+    elif copy.exists() and copy.read_bytes() != original.read_bytes():
+        note += "; its cells were the published ones, so only what your run put out is gone"
     _put(original, copy)
     record = _read_record(folder) | {name: _content(original)}
     runtime.write_text_atomically(folder / RECORD, runtime.to_json(record))
