@@ -306,6 +306,26 @@ def test_a_row_is_stale_when_the_code_its_lesson_imports_has_changed(monkeypatch
     backends._code_hash.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("code", "modules"),
+    [
+        ("from course_utils import training\ntraining.Floored(0.1)", {"training.schedules"}),
+        ("from course_utils.training import Floored as F", {"training.schedules"}),
+        ("from course_utils import training as t\nt.schedules.Floored", {"training.schedules"}),
+        ("from course_utils.training.schedules import Floored", {"training.schedules"}),
+        ("import course_utils.training.schedules", {"training.schedules"}),
+        ("from course_utils import training\nx = 1", set()),
+    ],
+)
+def test_of_a_room_the_modules_that_are_used_count(code, modules):
+    assert sources.imported(code).keys() == {f"course_utils.{name}" for name in modules}
+
+
+def test_a_room_that_is_handed_on_counts_as_a_whole():
+    found = sources.imported("from course_utils import training\nprint(training.Floored, dir(training))")
+    assert {"course_utils.training", "course_utils.training.resume", "course_utils.training.batches"} <= found.keys()
+
+
 def test_a_damaged_result_is_named(tmp_path):
     assert backends.load(tmp_path / "b.json") is None
     (tmp_path / "b.json").write_text("{}", encoding="utf-8")

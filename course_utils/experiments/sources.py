@@ -29,7 +29,8 @@ PACKAGE = "course_utils"
 def imported(code: str) -> dict[str, Path]:
     """The modules of the course that code imports, and those that they import, by name; without those ``APART``.
 
-    ``from course_utils.datasets import faces`` counts ``datasets.faces`` alone, not all that ``datasets/__init__`` names.
+    ``from course_utils.datasets import faces`` counts ``datasets.faces`` alone, not all that ``datasets/__init__`` names, and
+    ``training.shuffled_batches`` counts ``training.batches``.
     Of ``experiments`` the modules count and the room's ``__init__``, which reads and writes results, does not.
     """
     found: dict[str, Path] = {}
@@ -61,14 +62,48 @@ def _is_apart(name: str) -> bool:
 
 
 def _named(code: str) -> Iterator[str]:
-    """Names of the course's modules that import statements name; of ``from a import b`` the module ``a.b`` where there is one, else ``a``."""
-    for node in ast.walk(ast.parse(code)):
-        names: Iterable[str] = ()
+    """Names of the modules of the course that a piece of code uses.
+
+    ``from a import b`` is the module ``a.b`` where there is one. Where ``b`` is a room, or a name that the room ``a`` passes
+    on from one of its modules, it is the modules that define what is used: ``training.Floored`` is ``training.schedules``.
+    """
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
-            names = [inner if _file(inner := f"{node.module}.{alias.name}") else node.module for alias in node.names]
-        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if _file(inner) is None:
+                    yield _definer(node.module, alias.name)
+                elif not _is_room(inner) or (used := _attributes(tree, alias.asname or alias.name)) is None:
+                    yield inner
+                else:
+                    yield from (_definer(inner, name) for name in sorted(used))
+
+
+def _attributes(tree: ast.Module, name: str) -> set[str] | None:
+    """What is taken from ``name`` as ``name.what``; None where it is also used as a whole, handed on for instance."""
+    owners = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    uses = [owners.get(id(node)) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    return None if None in uses else {attribute for attribute in uses if attribute is not None}
+
+
+def _definer(module: str, name: str) -> str:
+    """The module that ``name`` comes from: one of a room's own, the one from which the room passes it on, or the module itself."""
+    if not _is_room(module):
+        return module
+    if _file(f"{module}.{name}"):
+        return f"{module}.{name}"
+    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and name in {a.asname or a.name for a in node.names}:
+            return _definer(node.module, next(a.name for a in node.names if name == (a.asname or a.name)))
+    return module
+
+
+def _is_room(name: str) -> bool:
+    file = _file(name)
+    return file is not None and file.name == "__init__.py"
 
 
 def _file(name: str) -> Path | None:
