@@ -35,8 +35,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 BACKENDS = ("tensorflow", "jax", "torch")
-#: Of one seed up to a hundred others are made (100 · seed + k), and JAX takes none beyond 32 bits.
-LARGEST_SEED = 2**25 - 1
+#: Of one seed up to a hundred others are made (100 · seed + k). JAX takes none beyond 32 bits; in PyTorch the state of Keras'
+#: generators is a number with a sign, so none beyond 31.
+LARGEST_SEEDS = {"tensorflow": 2**25 - 1, "jax": 2**25 - 1, "torch": 2**24 - 1}
 GRADING = "NBGRADER_EXECUTION"  #: nbgrader's own variable
 GPU_ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow takes GPU memory as it needs it, not all at once
@@ -390,19 +391,28 @@ class Run:
 
 
 def seed() -> int:
-    """The seed ``COURSE_SEED`` asks for, 0 where it is not set. Raises SettingsError for anything but 0 … ``LARGEST_SEED``."""
-    text = os.environ.get("COURSE_SEED") or "0"
-    if not text.isdecimal() or len(text) > 10 or int(text) > LARGEST_SEED:
-        raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to {LARGEST_SEED}")
+    """The seed ``COURSE_SEED`` asks for, 0 where it is not set.
+
+    Raises SettingsError for anything but 0 … the largest that the backend takes (``LARGEST_SEEDS``).
+    """
+    text, largest = os.environ.get("COURSE_SEED") or "0", LARGEST_SEEDS[backend_name()]
+    if not text.isdecimal() or len(text) > 10 or int(text) > largest:
+        raise SettingsError(f"COURSE_SEED={text}: expected a whole number from 0 to {largest}, on {backend_name()}")
     return int(text)
 
 
-def seeds(first: int | None, many: int) -> range:
-    """``many`` seeds from ``first`` on, or from one drawn now. Raises SettingsError when they go beyond ``LARGEST_SEED``."""
+def seeds(first: int | None, many: int, backend: str | None = None) -> range:
+    """``many`` seeds from ``first`` on, or from one drawn now, which every backend takes.
+
+    backend: that they are for, default :func:`backend_name`. Raises SettingsError when they go beyond its ``LARGEST_SEEDS``.
+    """
+    backend = backend or backend_name()
     if first is None:
-        first = secrets.randbelow(LARGEST_SEED + 2 - many)
-    if first + many > LARGEST_SEED + 1:
-        raise SettingsError(f"--seed-base {first} --seeds {many}: seeds go from 0 to {LARGEST_SEED}")
+        first = secrets.randbelow(min(LARGEST_SEEDS.values()) + 2 - many)
+    if first + many > LARGEST_SEEDS[backend] + 1:
+        raise SettingsError(
+            f"--seed-base {first} --seeds {many}: seeds go from 0 to {LARGEST_SEEDS[backend]}, on {backend}"
+        )
     return range(first, first + many)
 
 

@@ -82,12 +82,12 @@ from test_watching import (  # noqa: F401 (likewise)
     test_the_gradients_are_those_of_the_packaged_probe,
 )
 
-from course_utils import probes
+from course_utils import probes, runtime
 from course_utils.models import digits as digits_models
 from course_utils.models import hands as hands_models
 from course_utils.models import hands_heatmaps as heat
 from course_utils.probes.device import reference_step, self_test
-from course_utils.training import orders_dealt_by_fit, shuffled_batches
+from course_utils.training import ExactBackup, orders_dealt_by_fit, shuffled_batches
 
 X = np.array([[1.0, 2.0], [3.0, -1.0]], dtype="float32")
 Y = np.array([[1.0], [0.0]], dtype="float32")
@@ -529,3 +529,71 @@ def test_an_optimizer_meets_a_second_model():
     else:
         with pytest.raises(ValueError, match="Unknown variable"):
             second.train_on_batch(x, y)
+
+
+def test_the_largest_seed_of_the_course_is_one_for_keras():
+    """Of a seed up to a hundred others are made."""
+    largest = runtime.LARGEST_SEEDS[keras.backend.backend()]
+    keras.layers.RandomFlip("horizontal", seed=100 * largest + 99)(np.zeros((1, 4, 4, 1), "float32"), training=True)
+
+
+def test_gradients_of_outputs_by_hand():
+    """h = 2x, r = max(h, 0), p = 3r; mean of (p - y)² over two examples, the first with h below 0."""
+    model = keras.Sequential([keras.Input((1,)), *(keras.layers.Dense(1, use_bias=False, name=n) for n in ("h", "p"))])
+    model.layers[0].activation = keras.activations.relu
+    model.layers[0].set_weights([np.full((1, 1), 2.0)])
+    model.layers[1].set_weights([np.full((1, 1), 3.0)])
+    model.compile("sgd", "mse")
+    found = probes.output_gradients(model, np.array([[-1.0], [1.0]], "float32"), np.array([[1.0], [1.0]], "float32"))
+    np.testing.assert_allclose(found["p"], [[-1.0], [5.0]])  # 2 (p - y) / 2
+    np.testing.assert_allclose(found["h"], [[-3.0], [15.0]])  # of the output, behind its own ReLU
+    assert [v.shape for v in found.values()] == [(2, 1), (2, 1)] and list(found) == ["h", "p"]
+
+
+def test_gradients_of_outputs_ask_for_a_chain_and_a_loss():
+    x = keras.Input((2,))
+    a, b = keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")
+    fork = keras.Model(x, keras.layers.Add()([a(x), b(x)]))
+    with pytest.raises(ValueError, match="has no loss"):
+        probes.output_gradients(fork, np.zeros((1, 2), "float32"), np.zeros((1, 2), "float32"))
+    with pytest.raises(ValueError, match="the input of b is not the output of a"):
+        probes.output_gradients(fork, np.zeros((1, 2), "float32"), np.zeros((1, 2), "float32"), "mse")
+
+
+def with_dropout(seed):
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    dropout = keras.layers.Dropout(0.5, seed=seed)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16), dropout, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model, dropout
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_on_pytorch_dropout_without_a_seed_draws_from_pytorch(seed):
+    model, dropout = with_dropout(seed)
+    x = np.ones((4, 8), "float32")
+    states = []
+    for _ in range(2):
+        model.train_on_batch(x, np.zeros(4))
+        states.append(np.array(keras.ops.convert_to_numpy(dropout.seed_generator.state)))
+    unmoved = seed is None and keras.backend.backend() == "torch"
+    assert np.array_equal(*states) == unmoved
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_run_with_dropout_goes_on_to_the_last_bit(seed, tmp_path):
+    x = np.random.default_rng(0).normal(size=(16, 8)).astype("float32")
+    plan = {"x": x, "y": x[:, 0], "batch_size": 4, "shuffle": False, "verbose": 0}
+    weights = []
+    for stop in (4, 2):
+        model, _ = with_dropout(seed)
+        model.fit(epochs=stop, callbacks=[ExactBackup(tmp_path / f"{stop}.npz")], **plan)
+        if stop == 2:
+            model, _ = with_dropout(seed)
+            keras.utils.set_random_seed(5)
+            backup = ExactBackup(tmp_path / "2.npz")
+            assert backup.restore(model) == 2
+            model.fit(epochs=4, initial_epoch=2, callbacks=[backup], **plan)
+        weights.append(np.concatenate([keras.ops.convert_to_numpy(v).ravel() for v in model.weights]))
+    np.testing.assert_array_equal(*weights)

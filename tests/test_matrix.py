@@ -68,7 +68,7 @@ def test_every_lesson_runs_once_everywhere_before_statistical_ones_get_further_s
         (LESSON, "tensorflow", 7), (LESSON, "tensorflow", 8), (LESSON, "jax", 7), (LESSON, "jax", 8),
     ]  # fmt: skip
     assert all(r["status"] == "passed" and r["cpu_s"] == 1.23 for r in found["rows"])
-    assert found["seed_base"] == 7 and found["versions"]["keras"]
+    assert found["seed_base"] == {"tensorflow": 7, "jax": 7} and found["versions"]["keras"]
 
 
 def test_what_passed_is_kept_and_what_failed_or_changed_runs_again(executed, tmp_path, monkeypatch):
@@ -130,7 +130,7 @@ def test_a_backend_may_join_later_and_a_file_of_the_old_form_goes_on(executed, t
     found = run(out, wanted=["jax"], seed_base=None)
     assert {backend for _, backend, _ in executed} == {"jax"} and len(found["rows"]) == 6
     assert found["device"] == "tensorflow on CPU, 2 cores; jax on GPU: H100"
-    assert found["seed_base"] == 7 and found["versions"]["jax"]
+    assert found["seed_base"]["jax"] == 7 and found["versions"]["jax"]
     assert "--seed-base 7" in found["command"]
 
 
@@ -281,6 +281,24 @@ def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
     del stopped["cpu_s"]
     monkeypatch.undo()
     assert backends.judged(stopped)["why"] == "DeadKernelError: it died"
+
+
+def test_a_backend_that_takes_smaller_seeds_has_its_own(executed, tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix.importlib.util, "find_spec", lambda name: name)
+    beyond = runtime.LARGEST_SEEDS["torch"] + 1
+    run(tmp_path / "b.json", names=[PLAIN], wanted=["tensorflow"], seed_base=beyond)
+    found = run(tmp_path / "b.json", names=[PLAIN], wanted=["jax", "torch"], seed_base=None)["seed_base"]
+    assert found["tensorflow"] == found["jax"] == beyond and found["torch"] < beyond - 1
+    assert run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=None)["seed_base"] == found
+    with pytest.raises(SettingsError, match=f"seeds go from 0 to {beyond - 1}, on torch"):
+        run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=beyond)
+
+
+def test_the_first_seed_of_an_older_file_is_that_of_the_backends_in_it(executed, tmp_path):
+    old = run(tmp_path / "b.json", wanted=["jax"]) | {"seed_base": 7}
+    (tmp_path / "b.json").write_text(json.dumps(old), encoding="utf-8")
+    executed.clear()
+    assert run(tmp_path / "b.json", wanted=["jax"], seed_base=None)["seed_base"] == {"jax": 7} and executed == []
 
 
 def test_a_row_is_stale_when_the_code_its_lesson_imports_has_changed(monkeypatch, tmp_path):

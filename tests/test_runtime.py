@@ -135,6 +135,19 @@ def test_a_wrong_seed_says_what_was_expected(monkeypatch, text):
     assert "expected a whole number from 0 to 33554431" in line
 
 
+def test_pytorch_takes_smaller_seeds(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("COURSE_SEED", "16777215")
+    assert runtime.seed() == 2**24 - 1
+    monkeypatch.setenv("COURSE_SEED", "16777216")
+    assert "expected a whole number from 0 to 16777215, on torch" in the_line(runtime.seed)
+
+
+def test_drawn_seeds_are_for_every_backend(monkeypatch):
+    monkeypatch.setattr(runtime.secrets, "randbelow", lambda end: end - 1)
+    assert runtime.seeds(None, 5) == range(2**24 - 5, 2**24)
+
+
 def test_without_a_setting_data_are_looked_for_in_the_checkout():
     assert runtime.data_root() == runtime.repo_root() / "data"
 

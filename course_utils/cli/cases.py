@@ -63,7 +63,7 @@ def run_case(
     wanted = list(cases.all_cases().values()) if case_ids == ["all"] else [cases.get(i) for i in case_ids]
     environment = _environment(backend, size)
     lessons.require_data(runtime.parse_size(environment["COURSE_SIZE"]), {case.part for case in wanted})
-    wanted_seeds = runtime.seeds(seed_base, seeds)
+    wanted_seeds = runtime.seeds(seed_base, seeds, environment["KERAS_BACKEND"])
     results = []
     for lesson in dict.fromkeys(case.lesson for case in wanted):
         owned = [case for case in wanted if case.lesson == lesson and environment["KERAS_BACKEND"] in case.backends]

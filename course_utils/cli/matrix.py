@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import subprocess
 import sys
@@ -49,9 +50,8 @@ def run(
     lessons.require_data(size, {case.part for name in chosen for case in cases.of_lesson(name)})
     path = out or backends.path(size)
     result = _begun(path, size, {backend: device(backend) for backend in wanted}, resume)
-    base = result.get("seed_base") if seed_base is None else seed_base
-    result["seed_base"] = runtime.seeds(base, seeds)[0]
-    asked = list(_order(chosen, wanted, range(result["seed_base"], result["seed_base"] + seeds)))
+    result["seed_base"] |= _first_seeds(result["seed_base"], wanted, seeds, seed_base)
+    asked = list(_order(chosen, {backend: result["seed_base"][backend] for backend in wanted}, seeds))
     fresh = {name: backends.code_hash(name) for name in chosen}
     result["rows"] = [
         row
@@ -61,7 +61,8 @@ def run(
     ]
     done = {(row["lesson"], row["backend"], row["seed"]) for row in result["rows"]}
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(measure, job, size): job for job in asked if job not in done}
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        running = {pool.submit(measure, job, size, threads=threads): job for job in asked if job not in done}
         try:
             for future in as_completed(running):
                 row = future.result()
@@ -81,26 +82,43 @@ def _save(path: Path, result: dict[str, Any], size: runtime.Size) -> None:
     runtime.write_text_atomically(path, runtime.to_json(result))
 
 
-def _order(names: Sequence[str], wanted: Sequence[str], seeds: Sequence[int]) -> Iterator[Job]:
+def _first_seeds(known: dict[str, int], wanted: Sequence[str], many: int, seed_base: int | None) -> dict[str, int]:
+    """The first seed of each backend: as asked for, else its own in the file, else another backend's that it takes, else a new one."""
+    found: dict[str, int] = {}
+    for backend in wanted:
+        others = [seed for seed in (known | found).values() if seed + many <= runtime.LARGEST_SEEDS[backend] + 1]
+        first = known.get(backend, others[-1] if others else None) if seed_base is None else seed_base
+        found[backend] = runtime.seeds(first, many, backend)[0]
+    return found
+
+
+def _order(names: Sequence[str], firsts: dict[str, int], many: int) -> Iterator[Job]:
     """In order of value: every lesson once on every backend, then further seeds where a case is statistical."""
-    for seed in seeds:
-        for backend in wanted:
+    for n in range(many):
+        for backend, first in firsts.items():
             for name in names:
-                if seed == seeds[0] or _is_statistical(name):
-                    yield name, backend, seed
+                if n == 0 or _is_statistical(name):
+                    yield name, backend, first + n
 
 
 def _is_statistical(lesson: str) -> bool:
     return any(case.kind == "statistical" for case in cases.of_lesson(lesson))
 
 
-def measure(job: Job, size: runtime.Size, *, deadline: float | None = None) -> dict[str, Any]:
-    """One row: a lesson executed on a backend with a seed. deadline: see :func:`lessons.execute`."""
+def measure(
+    job: Job, size: runtime.Size, *, deadline: float | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """One row: a lesson executed on a backend with a seed. deadline: see :func:`lessons.execute`.
+
+    threads: of OpenMP, for lessons that share the cores; PyTorch's wait by running on (lesson 00, two lessons on two cores:
+    9.2 CPU-seconds with two threads each, 1.4 with one).
+    """
     lesson, backend, seed = job
+    shared = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     kept = runtime.compiled_programs(runtime.repo_root() / "build" / "jax")  # one seed's programs serve the next
     ended = lessons.execute(
         lesson,
-        {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name, **kept},
+        {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name, **kept, **shared},
         deadline=deadline,
     )
     return backends.judged(
@@ -165,7 +183,7 @@ def _begun(path: Path, size: runtime.Size, devices: dict[str, str], resume: bool
         "what": "lessons executed in a kernel of their own on each backend; statistical cases on fresh seeds",
         "command": "",
         "size": asdict(size),
-        "seed_base": None,
+        "seed_base": {},
         "device": _in_words(devices),
         "devices": devices,
         "versions": versions(),
@@ -182,7 +200,10 @@ def _begun(path: Path, size: runtime.Size, devices: dict[str, str], resume: bool
     if not set_up.goes_on(path, len(old["rows"]), both, {name: here[name] for name in both}, resume=resume):
         return fresh
     devices = {**measured_on, **devices}
-    kept = {"seed_base": old.get("seed_base"), "versions": before | _known(fresh["versions"]), "rows": old["rows"]}
+    first = old.get("seed_base") or {}
+    if isinstance(first, int):  # of older files, one for all
+        first = {row["backend"]: first for row in old["rows"]}
+    kept = {"seed_base": first, "versions": before | _known(fresh["versions"]), "rows": old["rows"]}
     return {**fresh, "device": _in_words(devices), "devices": devices, **kept}
 
 

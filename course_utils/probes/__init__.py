@@ -4,6 +4,7 @@
 ``gradients`` what the loss asks of each variable
 ``outputs``   what layers answer: loss at init, activations, dead units, baselines, train/inference gap
 ``watching``  what the gradients are in the training steps themselves
+``signals``   what comes back through a network: the gradient of the loss in the output of each layer
 ``fields``    what a unit sees of the input: its receptive field by arithmetic, and by gradient
 ``averages``  moving averages followed beside a training run, and a model that answers with them
 ``ensembles`` several answers to the same pictures made one, by mean or by vote
@@ -25,6 +26,7 @@ from course_utils.probes.outputs import (
     loss,
     train_inference_gap,
 )
+from course_utils.probes.signals import output_gradients
 from course_utils.probes.watching import WatchedAdam
 from course_utils.probes.weights import relative_change, snapshot, update_ratio
 
@@ -40,6 +42,7 @@ __all__ = [
     "gradients",
     "influence",
     "loss",
+    "output_gradients",
     "receptive_fields",
     "relative_change",
     "snapshot",

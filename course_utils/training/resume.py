@@ -13,6 +13,7 @@ import json
 import random
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class ExactBackup(keras.callbacks.Callback):
 
     Saved are the variables of the model (moving statistics and the random generators of dropout and augmentation among
     them), of the optimizer (its step counter, from which a schedule is worked out, moments, averages of weights), the
-    generators of Python, NumPy and Keras, numbers that ``others`` hold (the patience of an EarlyStopping), and what was logged.
+    generators of Python, NumPy, Keras and PyTorch (on which ``Dropout`` without a seed draws from PyTorch's), numbers that ``others`` hold (the patience of an EarlyStopping), and what was logged.
     Data do not store their position: deal them by number of step, ``shuffled_batches(…, start=epochs_done * steps)``.
 
     >>> backup = ExactBackup("run/state.npz", settings={"batch": 64, "data": fingerprint(x, y)})
@@ -92,12 +93,14 @@ class ExactBackup(keras.callbacks.Callback):
         numbers = record["numpy"]
         np.random.set_state((numbers[0], arrays["numpy"], *numbers[1:]))  # noqa: NPY002 – other code draws from it
         generator.state.assign(arrays["keras"])
+        _set_backend_generators(arrays)
         self._kept, self._arrays, self.history = record["others"], arrays, record["history"]
         return len(self.history)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Others start from scratch when ``fit`` begins; only now can they be given what they held."""
         self._own = self._own or self._identity(self.model)
+        _set_backend_generators(self._arrays)  # once more: what fit builds on PyTorch draws from them too
         for name, callback in _named(self.others).items():
             for key, value in self._kept.get(name, {}).items():
                 setattr(callback, key, value)
@@ -109,6 +112,7 @@ class ExactBackup(keras.callbacks.Callback):
                     lists.setdefault(place.split(" ")[0], []).append(value)
             for key, value in lists.items():
                 setattr(callback, key, value)
+        self._kept, self._arrays = {}, {}  # a further fit goes on from where this one ends
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save, once the epoch's last callback before this one is through."""
@@ -121,6 +125,7 @@ class ExactBackup(keras.callbacks.Callback):
         python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 – as above
         arrays |= {"numpy": numbers[1], "keras": _value(global_seed_generator().state)}
         random.setstate(python)  # the line above may have drawn from it
+        arrays |= _backend_generators()
         kept: dict[str, dict] = {}
         for name, callback in _named(self.others).items():
             given = inspect.signature(type(callback).__init__).parameters  # what it was made with it has already
@@ -176,6 +181,30 @@ def _variables(model: keras.Model) -> list:
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]
+
+
+def _backend_generators() -> dict[str, np.ndarray]:
+    """States of generators that layers draw from beside Keras' own: PyTorch's on the CPU and on each GPU."""
+    if backend_name() != "torch":
+        return {}
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return {f"torch {n}": state.numpy() for n, state in enumerate(states)}
+
+
+def _set_backend_generators(arrays: Mapping[str, np.ndarray]) -> None:
+    if backend_name() != "torch":
+        return
+    import torch
+
+    setters = [
+        torch.set_rng_state,
+        *(partial(torch.cuda.set_rng_state, device=n) for n in range(torch.cuda.device_count())),
+    ]
+    for n, put in enumerate(setters):
+        if (state := arrays.get(f"torch {n}")) is not None:  # saved with fewer devices, or nothing was restored
+            put(torch.from_numpy(state))
 
 
 def _value(variable) -> np.ndarray:

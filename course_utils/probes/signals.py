@@ -1,0 +1,64 @@
+"""What comes back through a network: the gradient of the loss in the output of each layer, on every backend."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+
+def output_gradients(
+    model: keras.Model, x: np.ndarray, y: np.ndarray, loss: Callable | None = None
+) -> dict[str, np.ndarray]:
+    """Gradient of the mean loss over the batch ``(x, y)`` in the output of each layer, by the layer's name.
+
+    model: a chain of layers, one behind the other; dropout and the like act as in inference. loss: a function of
+    (truth, prediction) that gives one number an example, or their mean; default: the model's own. The gradients are of the
+    outputs' shapes, batch first. Raises ValueError for a network that is no chain, or one without a loss.
+    Lesson 51_beyond.
+    """
+    loss = loss or model.loss
+    if loss is None:
+        raise ValueError(f"model {model.name!r} has no loss: compile it first, or give one")
+    loss = keras.losses.get(loss)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    for before, after in itertools.pairwise(layers):
+        if after.input is not before.output:
+            raise ValueError(f"model {model.name!r}: the input of {after.name} is not the output of {before.name}")
+    y = keras.ops.convert_to_tensor(y)
+
+    def mean_loss(added: list):
+        h = x
+        for layer, more in zip(layers, added, strict=True):
+            h = layer(h, training=False) + more  # a zero: its gradient is that of the output
+        return keras.ops.mean(loss(y, h))
+
+    x = keras.ops.convert_to_tensor(x)
+    zeros = [keras.ops.zeros((len(x), *layer.output.shape[1:]), layer.compute_dtype) for layer in layers]
+    backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
+    found = [keras.ops.convert_to_numpy(one) for one in backend(mean_loss, zeros)]
+    return dict(zip((layer.name for layer in layers), found, strict=True))
+
+
+def _tensorflow(function: Callable, at: list) -> list:
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(at)
+        value = function(at)
+    return tape.gradient(value, at)
+
+
+def _jax(function: Callable, at: list) -> list:
+    import jax
+
+    return jax.grad(function)(at)
+
+
+def _torch(function: Callable, at: list) -> list:
+    import torch
+
+    at = [one.requires_grad_(True) for one in at]
+    return list(torch.autograd.grad(function(at), at))
