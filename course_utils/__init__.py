@@ -19,4 +19,4 @@ Floor 6 (``classroom``) is reserved for a later part.
 Importing this package loads neither Keras nor a backend.
 """
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
