@@ -84,10 +84,13 @@ def is_trial(name: str) -> bool:
 
 
 def _seeds(result: dict[str, Any]) -> str:
-    """The seeds of a file, smallest first, or how many where they were drawn freshly."""
+    """The seeds of a file, smallest first, or how many a backend where they were drawn freshly."""
     seeds = sorted({row["seed"] for row in result["rows"] if "seed" in row} or {result.get("seed", -1)})
     if seeds[-1] > 100:
-        return f"{len(seeds)} fresh"
+        by_backend: dict[str, set[int]] = {}
+        for row in result["rows"]:
+            by_backend.setdefault(row.get("backend", ""), set()).add(row["seed"])
+        return f"{max(map(len, by_backend.values()))} fresh"
     return "–" if seeds == [-1] else ", ".join(map(str, seeds))
 
 
