@@ -550,14 +550,20 @@ def test_gradients_of_outputs_by_hand():
     assert [v.shape for v in found.values()] == [(2, 1), (2, 1)] and list(found) == ["h", "p"]
 
 
-def test_gradients_of_outputs_ask_for_a_chain_and_a_loss():
-    x = keras.Input((2,))
-    a, b = keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")
-    fork = keras.Model(x, keras.layers.Add()([a(x), b(x)]))
-    with pytest.raises(ValueError, match="has no loss"):
-        probes.output_gradients(fork, np.zeros((1, 2), "float32"), np.zeros((1, 2), "float32"))
-    with pytest.raises(ValueError, match="the input of b is not the output of a"):
-        probes.output_gradients(fork, np.zeros((1, 2), "float32"), np.zeros((1, 2), "float32"), "mse")
+def test_gradients_of_outputs_ask_for_a_built_sequential_and_a_loss():
+    x, grown = keras.Input((2,)), keras.Sequential(name="grown")
+    zeros = np.zeros((1, 2), "float32")
+    grown.add(keras.layers.Dense(2, name="a"))
+    with pytest.raises(ValueError, match="'grown' has no loss"):
+        probes.output_gradients(grown, zeros, zeros)
+    with pytest.raises(ValueError, match="'grown' is a Sequential, built: False"):
+        probes.output_gradients(grown, zeros, zeros, "mse")
+    grown.build((None, 2))
+    grown.add(keras.layers.Dense(2, name="b"))
+    grown.build((None, 2))
+    assert list(probes.output_gradients(grown, zeros.astype("uint8"), zeros, "mse")) == ["a", "b"]
+    with pytest.raises(ValueError, match="'scaled' is a Functional, built: True; expected a built Sequential"):
+        probes.output_gradients(keras.Model(x, keras.layers.Dense(2)(x / 255), name="scaled"), zeros, zeros, "mse")
 
 
 def with_dropout(seed):
@@ -581,19 +587,27 @@ def test_on_pytorch_dropout_without_a_seed_draws_from_pytorch(seed):
     assert np.array_equal(*states) == unmoved
 
 
+@pytest.mark.parametrize("dealt", ["arrays", "batches"])
 @pytest.mark.parametrize("seed", [None, 3])
-def test_a_run_with_dropout_goes_on_to_the_last_bit(seed, tmp_path):
+def test_a_run_with_dropout_goes_on_to_the_last_bit(seed, dealt, tmp_path):
     x = np.random.default_rng(0).normal(size=(16, 8)).astype("float32")
-    plan = {"x": x, "y": x[:, 0], "batch_size": 4, "shuffle": False, "verbose": 0}
+
+    def go_on(model, done, until, backup):
+        if dealt == "batches":
+            plan = {"x": shuffled_batches(x, x[:, 0], 4, seed=1, start=4 * done), "steps_per_epoch": 4}
+        else:
+            plan = {"x": x, "y": x[:, 0], "batch_size": 4, "shuffle": False}
+        model.fit(epochs=until, initial_epoch=done, callbacks=[backup], verbose=0, **plan)
+
     weights = []
     for stop in (4, 2):
         model, _ = with_dropout(seed)
-        model.fit(epochs=stop, callbacks=[ExactBackup(tmp_path / f"{stop}.npz")], **plan)
+        go_on(model, 0, stop, ExactBackup(tmp_path / f"{stop}.npz"))
         if stop == 2:
             model, _ = with_dropout(seed)
             keras.utils.set_random_seed(5)
             backup = ExactBackup(tmp_path / "2.npz")
             assert backup.restore(model) == 2
-            model.fit(epochs=4, initial_epoch=2, callbacks=[backup], **plan)
+            go_on(model, 2, 4, backup)
         weights.append(np.concatenate([keras.ops.convert_to_numpy(v).ravel() for v in model.weights]))
     np.testing.assert_array_equal(*weights)

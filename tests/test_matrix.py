@@ -39,8 +39,10 @@ def executed(monkeypatch):
         error, margin, devices = None, 2.0, {}
 
     seen = Executed()
+    seen.threads = set()
 
     def execute(lesson, environment, *, timeout=None, deadline=None, working_folder=None):
+        seen.threads.add(environment.get("OMP_NUM_THREADS"))
         seen.append((lesson, environment["KERAS_BACKEND"], int(environment["COURSE_SEED"])))
         verdicts = [verdict(case, seen.margin) for case in cases.of_lesson(lesson)]
         cost = {"wall_s": 1.0, "cpu_s": 1.234, "imports_cpu_s": 4.0, "peak_gb": 1.0}
@@ -283,6 +285,16 @@ def test_kept_numbers_are_judged_by_the_bars_of_today(monkeypatch, tmp_path):
     assert backends.judged(stopped)["why"] == "DeadKernelError: it died"
 
 
+@pytest.mark.parametrize(("jobs", "own", "expected"), [(1, None, None), (2, None, "4"), (9, None, "1"), (2, "7", None)])
+def test_lessons_beside_each_other_share_the_cores(executed, tmp_path, monkeypatch, jobs, own, expected):
+    monkeypatch.setattr(matrix.os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_NUM_THREADS", own)
+    run(tmp_path / "b.json", jobs=jobs)
+    assert executed.threads == {expected}
+
+
 def test_a_backend_that_takes_smaller_seeds_has_its_own(executed, tmp_path, monkeypatch):
     monkeypatch.setattr(matrix.importlib.util, "find_spec", lambda name: name)
     beyond = runtime.LARGEST_SEEDS["torch"] + 1
@@ -290,6 +302,9 @@ def test_a_backend_that_takes_smaller_seeds_has_its_own(executed, tmp_path, monk
     found = run(tmp_path / "b.json", names=[PLAIN], wanted=["jax", "torch"], seed_base=None)["seed_base"]
     assert found["tensorflow"] == found["jax"] == beyond and found["torch"] < beyond - 1
     assert run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=None)["seed_base"] == found
+    older = run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=None) | {"seed_base": beyond}
+    (tmp_path / "b.json").write_text(json.dumps(older), encoding="utf-8")
+    assert run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=None)["seed_base"]["torch"] < beyond
     with pytest.raises(SettingsError, match=f"seeds go from 0 to {beyond - 1}, on torch"):
         run(tmp_path / "b.json", names=[PLAIN], wanted=["torch"], seed_base=beyond)
 
@@ -331,8 +346,6 @@ def test_a_row_is_stale_when_the_code_its_lesson_imports_has_changed(monkeypatch
         ("from course_utils.training import Floored as F", {"training.schedules"}),
         ("from course_utils import training as t\nt.schedules.Floored", {"training.schedules"}),
         ("from course_utils.training.schedules import Floored", {"training.schedules"}),
-        ("import course_utils.training.schedules", {"training.schedules"}),
-        ("from course_utils import training\nx = 1", set()),
     ],
 )
 def test_of_a_room_the_modules_that_are_used_count(code, modules):
@@ -340,8 +353,13 @@ def test_of_a_room_the_modules_that_are_used_count(code, modules):
 
 
 def test_a_room_that_is_handed_on_counts_as_a_whole():
-    found = sources.imported("from course_utils import training\nprint(training.Floored, dir(training))")
-    assert {"course_utils.training", "course_utils.training.resume", "course_utils.training.batches"} <= found.keys()
+    for used in ("print(training.Floored, dir(training))", "x = 1  # imported for its effect"):
+        found = sources.imported(f"from course_utils import training\n{used}")
+        assert {
+            "course_utils.training",
+            "course_utils.training.resume",
+            "course_utils.training.batches",
+        } <= found.keys()
 
 
 def test_a_damaged_result_is_named(tmp_path):

@@ -179,6 +179,19 @@ def test_the_patience_of_other_callbacks_comes_back(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_second_fit_with_the_same_backup_begins_as_any_fit(tmp_path):
+    def stopping():
+        return keras.callbacks.EarlyStopping("loss", patience=9, min_delta=1e9)
+
+    path, first, second = tmp_path / "state.npz", stopping(), stopping()
+    train(ExactBackup(path, others=[first]), epochs=3, others=[first])
+    backup = ExactBackup(path, others=[second])
+    model = train(backup, epochs=4, others=[second])
+    assert second.wait == 3
+    model.fit(X, Y, verbose=0, callbacks=[second, backup])
+    assert second.wait == 0
+
+
 def test_a_rate_that_another_callback_has_lowered_comes_back_lowered(tmp_path):
     path = tmp_path / "state.npz"
 

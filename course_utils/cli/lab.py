@@ -129,7 +129,7 @@ def restore(folder: Path, name: str) -> str:
             kept = folder / f"{stem}-{next(again)}.ipynb"
         copy.rename(kept)
         note += f"; your version is kept as {kept.name}"
-    elif copy.exists() and copy.read_bytes() != original.read_bytes():
+    elif copy.exists() and _has_outputs(copy):
         note += "; its cells were the published ones, so only what your run put out is gone"
     _put(original, copy)
     record = _read_record(folder) | {name: _content(original)}
@@ -151,6 +151,11 @@ def _content(path: Path) -> str:
     except Exception:  # nbformat raises whatever a misshapen file leads it to
         return "unreadable"
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def _has_outputs(path: Path) -> bool:
+    """Whether a lesson that can be read was run and saved."""
+    return any(cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells)
 
 
 def _read_record(folder: Path) -> dict[str, str]:

@@ -61,7 +61,7 @@ def run(
     ]
     done = {(row["lesson"], row["backend"], row["seed"]) for row in result["rows"]}
     with ThreadPoolExecutor(jobs) as pool:
-        threads = max(1, (os.cpu_count() or 1) // jobs)
+        threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
         running = {pool.submit(measure, job, size, threads=threads): job for job in asked if job not in done}
         try:
             for future in as_completed(running):
@@ -87,7 +87,8 @@ def _first_seeds(known: dict[str, int], wanted: Sequence[str], many: int, seed_b
     found: dict[str, int] = {}
     for backend in wanted:
         others = [seed for seed in (known | found).values() if seed + many <= runtime.LARGEST_SEEDS[backend] + 1]
-        first = known.get(backend, others[-1] if others else None) if seed_base is None else seed_base
+        own = known.get(backend) if known.get(backend) in others else None
+        first = seed_base if seed_base is not None else own if own is not None else others[-1] if others else None
         found[backend] = runtime.seeds(first, many, backend)[0]
     return found
 
@@ -114,7 +115,7 @@ def measure(
     9.2 CPU-seconds with two threads each, 1.4 with one).
     """
     lesson, backend, seed = job
-    shared = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    shared = {} if threads is None or "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
     kept = runtime.compiled_programs(runtime.repo_root() / "build" / "jax")  # one seed's programs serve the next
     ended = lessons.execute(
         lesson,

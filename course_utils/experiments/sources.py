@@ -70,7 +70,15 @@ def _named(code: str) -> Iterator[str]:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+            for alias in node.names:
+                if alias.name.split(".")[0] == PACKAGE:  # what is used of it could not be followed
+                    raise SettingsError(
+                        f"import {alias.name}: write 'from {PACKAGE}… import …', so that results know their code"
+                    )
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise SettingsError(
+                f"from .{node.module or ''} import …: write the module's whole name, so that results know their code"
+            )
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
@@ -83,10 +91,10 @@ def _named(code: str) -> Iterator[str]:
 
 
 def _attributes(tree: ast.Module, name: str) -> set[str] | None:
-    """What is taken from ``name`` as ``name.what``; None where it is also used as a whole, handed on for instance."""
+    """What is taken from ``name`` as ``name.what``; None where it is used as a whole (handed on, or imported for its effect)."""
     owners = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     uses = [owners.get(id(node)) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
-    return None if None in uses else {attribute for attribute in uses if attribute is not None}
+    return None if None in uses or not uses else {attribute for attribute in uses if attribute is not None}
 
 
 def _definer(module: str, name: str) -> str:

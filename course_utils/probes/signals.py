@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import keras
@@ -10,23 +9,23 @@ import numpy as np
 
 
 def output_gradients(
-    model: keras.Model, x: np.ndarray, y: np.ndarray, loss: Callable | None = None
+    model: keras.Sequential, x: np.ndarray, y: np.ndarray, loss: Callable | None = None
 ) -> dict[str, np.ndarray]:
     """Gradient of the mean loss over the batch ``(x, y)`` in the output of each layer, by the layer's name.
 
-    model: a chain of layers, one behind the other; dropout and the like act as in inference. loss: a function of
-    (truth, prediction) that gives one number an example, or their mean; default: the model's own. The gradients are of the
-    outputs' shapes, batch first. Raises ValueError for a network that is no chain, or one without a loss.
-    Lesson 51_beyond.
+    model: a built Sequential; dropout and the like act as in inference. loss: a function of (truth, prediction) that gives
+    one number an example, or their mean; default: the model's own. The gradients are of the outputs' shapes, batch first.
+    Raises ValueError for a model that is no Sequential or not built, or has no loss. Lesson 51_beyond.
     """
     loss = loss or model.loss
     if loss is None:
         raise ValueError(f"model {model.name!r} has no loss: compile it first, or give one")
     loss = keras.losses.get(loss)
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    for before, after in itertools.pairwise(layers):
-        if after.input is not before.output:
-            raise ValueError(f"model {model.name!r}: the input of {after.name} is not the output of {before.name}")
+    if not isinstance(model, keras.Sequential) or not model.built:
+        raise ValueError(
+            f"model {model.name!r} is a {type(model).__name__}, built: {model.built}; expected a built Sequential"
+        )
+    layers = model.layers
     y = keras.ops.convert_to_tensor(y)
 
     def mean_loss(added: list):
@@ -35,7 +34,7 @@ def output_gradients(
             h = layer(h, training=False) + more  # a zero: its gradient is that of the output
         return keras.ops.mean(loss(y, h))
 
-    x = keras.ops.convert_to_tensor(x)
+    x = keras.ops.convert_to_tensor(x, layers[0].compute_dtype)
     zeros = [keras.ops.zeros((len(x), *layer.output.shape[1:]), layer.compute_dtype) for layer in layers]
     backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     found = [keras.ops.convert_to_numpy(one) for one in backend(mean_loss, zeros)]

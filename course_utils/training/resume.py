@@ -12,8 +12,7 @@ import inspect
 import json
 import random
 import zipfile
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ class ExactBackup(keras.callbacks.Callback):
 
     Saved are the variables of the model (moving statistics and the random generators of dropout and augmentation among
     them), of the optimizer (its step counter, from which a schedule is worked out, moments, averages of weights), the
-    generators of Python, NumPy, Keras and PyTorch (on which ``Dropout`` without a seed draws from PyTorch's), numbers that ``others`` hold (the patience of an EarlyStopping), and what was logged.
+    generators of Python, NumPy and Keras, on PyTorch also its own (a ``Dropout`` without a seed draws from it there), numbers that ``others`` hold (the patience of an EarlyStopping), and what was logged.
     Data do not store their position: deal them by number of step, ``shuffled_batches(…, start=epochs_done * steps)``.
 
     >>> backup = ExactBackup("run/state.npz", settings={"batch": 64, "data": fingerprint(x, y)})
@@ -64,6 +63,7 @@ class ExactBackup(keras.callbacks.Callback):
         self._own: dict[str, Any] | None = None
         self._kept: dict[str, dict] = {}
         self._arrays: dict[str, np.ndarray] = {}
+        self._generators: dict[str, np.ndarray] | None = None
 
     def restore(self, model: keras.Model) -> int:
         """Put the saved state into a built and compiled model; the number of epochs that are done, 0 where nothing was saved.
@@ -85,6 +85,11 @@ class ExactBackup(keras.callbacks.Callback):
             if found is None or found.shape != tuple(variable.shape):
                 what = "nothing" if found is None else f"shape {found.shape}"
                 raise DataError(f"{self.path}: {variable.path}: found {what}, expected shape {tuple(variable.shape)}")
+        missing = [name for name in _torch_generators() if name not in arrays]
+        if missing:
+            raise DataError(
+                f"{self.path}: found no state of {missing[0]}, expected one: saved on another device, or before 0.10.0"
+            )
         for n, variable in enumerate(variables):
             variable.assign(arrays[f"variable_{n}"])
         generator = global_seed_generator()  # made at its first use, with a draw from Python's
@@ -113,11 +118,19 @@ class ExactBackup(keras.callbacks.Callback):
             for key, value in lists.items():
                 setattr(callback, key, value)
         self._kept, self._arrays = {}, {}  # a further fit goes on from where this one ends
+        self._generators = _backend_generators()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Each epoch's first batch draws from where the last epoch ended, whatever fetching data drew from PyTorch since."""
+        if self._generators is not None:
+            _set_backend_generators(self._generators)
+            self._generators = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save, once the epoch's last callback before this one is through."""
         self.history.append({key: float(value) for key, value in (logs or {}).items()})
         self.save()
+        self._generators = _backend_generators()
 
     def save(self) -> None:
         """Write the state as it is now, whole or not at all. Raises ValueError for a type that NumPy cannot store."""
@@ -184,27 +197,34 @@ def _variables(model: keras.Model) -> list:
 
 
 def _backend_generators() -> dict[str, np.ndarray]:
-    """States of generators that layers draw from beside Keras' own: PyTorch's on the CPU and on each GPU."""
+    """States of the generators that layers draw from beside Keras' own: on PyTorch, of the CPU and of the device in use."""
+    return {name: read().numpy() for name, (read, _) in _torch_generators().items()}
+
+
+def _set_backend_generators(arrays: Mapping[str, np.ndarray]) -> None:
+    for name, (_, put) in _torch_generators().items():
+        if name in arrays:  # else nothing was restored, or it was saved on another device
+            put(_cpu_bytes(arrays[name]))
+
+
+def _cpu_bytes(values: np.ndarray):
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(values))
+
+
+def _torch_generators() -> dict[str, tuple[Callable, Callable]]:
+    """How to read and to set each, by the name it is saved under."""
     if backend_name() != "torch":
         return {}
     import torch
 
-    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
-    return {f"torch {n}": state.numpy() for n, state in enumerate(states)}
-
-
-def _set_backend_generators(arrays: Mapping[str, np.ndarray]) -> None:
-    if backend_name() != "torch":
-        return
-    import torch
-
-    setters = [
-        torch.set_rng_state,
-        *(partial(torch.cuda.set_rng_state, device=n) for n in range(torch.cuda.device_count())),
-    ]
-    for n, put in enumerate(setters):
-        if (state := arrays.get(f"torch {n}")) is not None:  # saved with fewer devices, or nothing was restored
-            put(torch.from_numpy(state))
+    found = {"torch cpu": (torch.get_rng_state, torch.set_rng_state)}
+    if torch.cuda.is_available():
+        found["torch cuda"] = (torch.cuda.get_rng_state, torch.cuda.set_rng_state)
+    elif torch.backends.mps.is_available():
+        found["torch mps"] = (torch.mps.get_rng_state, torch.mps.set_rng_state)
+    return found
 
 
 def _value(variable) -> np.ndarray:

@@ -89,8 +89,11 @@ def _seeds(result: dict[str, Any]) -> str:
     if seeds[-1] > 100:
         by_backend: dict[str, set[int]] = {}
         for row in result["rows"]:
-            by_backend.setdefault(row.get("backend", ""), set()).add(row["seed"])
-        return f"{max(map(len, by_backend.values()))} fresh"
+            by_backend.setdefault(row.get("backend", ""), set()).add(row.get("seed", seeds[-1]))
+        numbers = {backend: len(found) for backend, found in by_backend.items()}
+        if len(set(numbers.values())) == 1:
+            return f"{max(numbers.values())} fresh"
+        return "fresh: " + ", ".join(f"{number} on {backend}" for backend, number in numbers.items())
     return "–" if seeds == [-1] else ", ".join(map(str, seeds))
 
 
