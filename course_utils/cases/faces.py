@@ -240,8 +240,8 @@ CASES = (
             Bar(
                 "gained",
                 "share of the cost of doing nothing that 60 steps gain",
-                broken=("<=", 0.04),
-                fixed=(">=", 0.1),
+                broken=("<=", 0.03),
+                fixed=(">=", 0.036),
             ),
         ),
     ),
