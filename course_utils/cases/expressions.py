@@ -791,7 +791,7 @@ CASES = (
         source=f"{WRITE_UP}, after a second GPU was bought",
         kind="environment",
         backends=("tensorflow",),
-        elsewhere="JAX has keras.distribution.DataParallel; PyTorch its own wrapper; neither is run by the lesson",
+        elsewhere="the case runs TensorFlow in a process of its own; keras.distribution.DataParallel on JAX is shown beside it, PyTorch has its own wrapper",
         bars=(
             Bar(
                 "share",
