@@ -391,7 +391,8 @@ def test_numbers_are_written_in_one_way():
     )
     for page in (pages.table(part) for part in pages.HEADS):
         assert not re.search(r"\d,\d{3}|\de[+-]?0\d|\d%", page)
-        assert not re.search(r"[−+]\d+\.\d+ %", page)  # a difference of shares is in points
+        assert not re.search(r"[−+]\d+\.\d+[ \u00a0]%", page)  # a difference of shares is in points
+        assert not re.search(r"\d %|\d \d{3}\b", page)  # a number stays on one line
 
 
 def test_many_figures_are_summed_up():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -102,7 +103,8 @@ def _case(name: str, made: Records, root: str) -> str:
 
 
 def _safe(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
+    """A cell that Markdown takes as one; a number is not broken over lines, neither between its thousands nor before %."""
+    return re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\u00a0", cell.replace("|", "\\|").replace("\n", " "))
 
 
 def counts() -> str:
