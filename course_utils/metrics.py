@@ -107,7 +107,7 @@ def joint_errors(truth: ArrayLike, predicted: ArrayLike) -> np.ndarray:
 def mean_joint_error(truth: ArrayLike, predicted: ArrayLike) -> float:
     """Mean of ``joint_errors`` over all points of all frames: the one number that papers report.
 
-    Same inputs, unit and errors. NaN as soon as one coordinate is NaN. Lesson 20_hands_depth_images.
+    Same inputs, unit and errors. NaN as soon as one coordinate is NaN. Lesson 22_hands_zero_vector.
     """
     return float(joint_errors(truth, predicted).mean())
 
@@ -125,7 +125,7 @@ def success_curve(errors: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
 
     errors: ``(N, K)`` as ``joint_errors`` gives them; thresholds: ``(T,)`` in the same unit, in any order. A frame with a
     NaN has failed at every threshold. Source: J. Taylor, J. Shotton, T. Sharp and A. Fitzgibbon, The Vitruvian
-    Manifold, CVPR 2012. Lesson 20_hands_depth_images. Raises ValueError for other shapes, no frames or no points.
+    Manifold, CVPR 2012. Lesson 21_hands_joint_regressor. Raises ValueError for other shapes, no frames or no points.
     """
     errors, thresholds = np.asarray(errors, np.float64), np.asarray(thresholds, np.float64)
     if errors.ndim != 2 or not errors.size or thresholds.ndim != 1:
@@ -211,7 +211,7 @@ def area_under_curve(errors: ArrayLike, limit: float = 0.08) -> float:
 def failure_rate(errors: ArrayLike, limit: float = 0.08) -> float:
     """Share of faces with an error above ``limit``, or NaN: from 0 to 1.
 
-    errors: ``(N,)``. Lesson 30_faces_landmarks. Raises ValueError as ``area_under_curve`` does.
+    errors: ``(N,)``. Lesson 31_faces_mdm. Raises ValueError as ``area_under_curve`` does.
     """
     return float(np.mean(~(_face_errors(errors) <= _limit(limit))))
 

@@ -9,6 +9,8 @@ This is the only module that reads the environment:
 ``KERAS_BACKEND``    ``tensorflow`` (default), ``jax`` or ``torch``; read by Keras itself
 ``NBGRADER_EXECUTION``  ``autograde`` while an assignment is graded; set by the grading itself
 ``SOURCE_DATE_EPOCH``   seconds since 1970: the time that what is built says of itself, instead of now
+``OMP_NUM_THREADS``  threads of lessons that share the cores, where the user has set it; else the run that starts them does
+``COURSE_KERNEL``    ``gpu`` on the kernel that ``make gpu-kernel`` makes; set by the kernel itself
 
 First met in lesson 00_start_here.
 """
@@ -238,6 +240,11 @@ def compiled_programs(folder: Path) -> dict[str, str]:
     return {"JAX_COMPILATION_CACHE_DIR": str(folder), **limits}
 
 
+def threads(count: int) -> dict[str, str]:
+    """Settings that give a process which shares the cores this many OpenMP threads; empty where the user has set a number."""
+    return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(count)}
+
+
 def find_programs_in(folder: Path) -> None:
     """Let this process, and those it starts, find the programs of ``folder`` by their bare names."""
     if str(folder) not in os.environ.get("PATH", "").split(os.pathsep):
@@ -328,7 +335,7 @@ def describe_devices(devices: Iterable[tuple[str, str]]) -> str:
     if len(gpus) == 1:
         return f"GPU: {gpus[0]}"
     if gpus:
-        return f"{len(gpus)} GPUs: {', '.join(gpus)} (the course uses the first)"
+        return f"GPU: {gpus[0]} (the first of {len(gpus)}: {', '.join(gpus)})"
     return f"CPU, {os.cpu_count()} cores"
 
 

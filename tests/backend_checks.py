@@ -562,6 +562,9 @@ def test_gradients_of_outputs_ask_for_a_built_sequential_and_a_loss():
     grown.add(keras.layers.Dense(2, name="b"))
     grown.build((None, 2))
     assert list(probes.output_gradients(grown, zeros.astype("uint8"), zeros, "mse")) == ["a", "b"]
+    grown.compile("sgd", keras.losses.MeanSquaredError(reduction="sum"))
+    with pytest.raises(ValueError, match="reduction 'sum'; expected a mean per example"):
+        probes.output_gradients(grown, zeros, zeros)
     with pytest.raises(ValueError, match="'scaled' is a Functional, built: True; expected a built Sequential"):
         probes.output_gradients(keras.Model(x, keras.layers.Dense(2)(x / 255), name="scaled"), zeros, zeros, "mse")
 

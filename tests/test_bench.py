@@ -9,7 +9,7 @@ import shlex
 import numpy as np
 import pytest
 
-from course_utils import runtime
+from course_utils import experiments, runtime
 from course_utils.cli import lessons, pages
 from course_utils.cli.bench import command, record, timing
 from course_utils.cli.bench.timing import Row, compared, growth, must_agree, rows, slope, take_turns
@@ -224,6 +224,14 @@ def test_saving_some_groups_keeps_the_others_with_their_own_record():
     assert loaders["command"] == "COURSE_SIZE=reduced course bench --only loaders" and loaders["when"]
     again = record.merged(found, {record.LESSONS: record.lessons(run(), [], "course bench")})
     assert again["rows"] == [] and again["device"] == "CPU, 2 cores" and again["groups"] == found["groups"]
+
+
+def test_a_group_saved_before_any_lesson_makes_a_result_that_pages_can_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "results_dir", lambda: tmp_path)
+    made = record.save(runtime.REDUCED, {"loaders": record.group(run(), "about", [ROW], "course bench --only loaders")})
+    found = experiments.read(made)
+    assert found["rows"] == [] and found["groups"]["loaders"]["rows"][0]["what"] == "ours"
+    assert "course bench --only loaders" in pages.contract.files_table() and "ours" in pages.bench.table()
 
 
 def test_a_damaged_file_is_not_written_over(tmp_path, monkeypatch):

@@ -192,12 +192,23 @@ def test_an_assignment_is_found_by_its_short_form():
         ("id\nada\nada\n", "students.csv: line 3: the id 'ada' is there twice"),
         ("id,email\n,x@y\n", "students.csv: line 2: the id '' is no name"),
         ("id\n../ada\n", "students.csv: line 2"),
+        (
+            "id,last_name\nada,Müller\n".encode("cp1252"),
+            r"students.csv: found no CSV in UTF-8 .*0xfc.*expected the columns id",
+        ),
     ],
 )
 def test_a_roster_that_cannot_be_used_is_named_by_line(tmp_path, text, message):
-    (tmp_path / "students.csv").write_text(text)
+    (tmp_path / "students.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=message):
         class_folder.roster(tmp_path)
+
+
+@pytest.mark.parametrize("due", ["tomorrow", "2027-01-31 23:59 Europe/Berln", "2027-02-30"])
+def test_a_deadline_that_is_no_time_is_refused_before_anything_is_written(tmp_path, due):
+    with pytest.raises(CourseError, match=f"--due '{due}': expected .*'2027-01-31 23:59 Europe/Berlin'"):
+        releasing.release(tmp_path / "class", "a1_digits", "a secret", due=due)
+    assert not (tmp_path / "class").exists()
 
 
 def test_grading_without_release_or_submissions_says_what_is_missing(tmp_path, klass):

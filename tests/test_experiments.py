@@ -160,6 +160,18 @@ def test_a_changed_set_up_starts_afresh(tiny, tmp_path, monkeypatch, change):
     assert read(path)["source_sha256"] == experiments.source_hash("tiny")
 
 
+def test_rows_begun_with_another_set_up_do_not_take_a_finished_results_place(tiny, tmp_path, monkeypatch):
+    path, begun = tmp_path / "tiny.json", tmp_path / "tiny.partial.json"
+    run(path)
+    before, finished = path.read_bytes(), read(path)
+    begun.write_text(json.dumps(finished | {"device": "another", "rows": finished["rows"][:1]}), encoding="utf-8")
+    tiny.asked.clear()
+    said = run(path)
+    assert "tiny.partial.json" in said[0] and "not continued" in said[0] and "3 finished rows kept" in said[1]
+    assert tiny.asked == [] and path.read_bytes() == before
+    assert read(begun)["device"] == "another"
+
+
 def test_starting_afresh_keeps_the_old_result_until_all_rows_are_done(tiny, tmp_path, monkeypatch):
     path = tmp_path / "tiny.json"
     run(path)

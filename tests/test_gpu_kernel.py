@@ -138,7 +138,7 @@ def test_two_gpus_are_listed_described_and_need_no_advice(backend, monkeypatch):
     monkeypatch.setitem(sys.modules, backend, FAKES[backend](["NVIDIA A", "NVIDIA B"]))
     devices = runtime.list_devices(backend)
     assert [name for kind, name in devices if kind == "gpu"] == ["NVIDIA A", "NVIDIA B"]
-    assert runtime.describe_devices(devices) == "2 GPUs: NVIDIA A, NVIDIA B (the course uses the first)"
+    assert runtime.describe_devices(devices) == "GPU: NVIDIA A (the first of 2: NVIDIA A, NVIDIA B)"
     assert runtime.describe_devices([device for device in devices if device[1] != "NVIDIA B"]) == "GPU: NVIDIA A"
     assert runtime.device_advice(devices) is None
 

@@ -103,6 +103,24 @@ def test_describes_every_figure_in_words(path):
             assert following.startswith("*The figure shows"), f"no description follows this figure:\n{cell.source}"
 
 
+def prints_an_object(code):
+    """Whether a cell ends in a call on axes without a semicolon: the page then shows ``[Text(0, 0, ''), …]`` above the figure."""
+    last = (ast.parse(code).body or [None])[-1]
+    on_axes = isinstance(last, ast.Expr) and re.match(r"(ax|axs|axes|plt|figure|plotting)\b.*\)$", ast.unparse(last))
+    return bool(on_axes) and not code.rstrip().endswith(";")
+
+
+@every_lesson
+def test_prints_no_object_of_a_figure(path):
+    assert not [code for code in cells(path, "code") if prints_an_object(code)]
+
+
+def test_an_object_of_a_figure_is_noticed():
+    assert prints_an_object("axs = plotting.pair('a')\naxs[1].set_yticklabels([])")
+    assert prints_an_object("plotting.bars(x)") and not prints_an_object("plotting.bars(x);")
+    assert not prints_an_object("ax = plotting.bars(x)") and not prints_an_object("print(ax)")
+
+
 @every_lesson
 def test_holds_no_path_of_one_machine(path):
     text = path.read_text(encoding="utf-8")

@@ -11,6 +11,8 @@ from course_utils.runtime import BACKENDS, SettingsError, nearest
 
 #: Part of the course → module of this package that lists its cases.
 PARTS = {name: f"course_utils.cases.{name}" for name in ("digits", "hands", "faces", "expressions")}
+#: How pages head a part.
+HEADS = {name: f"Part {number}, {name}" for number, name in enumerate(PARTS, start=1)}
 
 
 @dataclass(frozen=True)

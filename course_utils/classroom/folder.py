@@ -145,24 +145,31 @@ def submissions(folder: Path, assignment: str) -> Iterator[tuple[str, Path]]:
 def roster(folder: Path) -> dict[str, dict[str, str]]:
     """The class's students by id, from ``students.csv`` (columns as nbgrader's: id, first_name, last_name, email, lms_user_id).
 
-    Empty when there is no such file. Raises DataError naming the row when one lacks an id or has one twice.
+    Empty when there is no such file. Raises DataError for a file that is no CSV in UTF-8, and naming the row
+    when one lacks an id or has one twice.
     """
     import csv
 
     path, result = folder / ROSTER, {}
     if not path.exists():
         return result
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        known = ("id", "first_name", "last_name", "email", "lms_user_id")
-        if "id" not in (rows.fieldnames or ()):
-            raise DataError(f"{path}: found the columns {rows.fieldnames}, expected {', '.join(known)}")
-        for number, row in enumerate(rows, start=2):
-            student = (row["id"] or "").strip()
-            if not student or student in result or "/" in student:
-                reason = "is there twice" if student in result else "is no name of a folder"
-                raise DataError(f"{path}: line {number}: the id {student!r} {reason}")
-            result[student] = {name: (row.get(name) or "").strip() for name in known[1:]}
+    known = ("id", "first_name", "last_name", "email", "lms_user_id")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            rows = list(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path}: found no CSV in UTF-8 ({error}); expected the columns {', '.join(known)}, saved as UTF-8"
+        ) from error
+    if "id" not in (table.fieldnames or ()):
+        raise DataError(f"{path}: found the columns {table.fieldnames}, expected {', '.join(known)}")
+    for number, row in enumerate(rows, start=2):
+        student = (row["id"] or "").strip()
+        if not student or student in result or "/" in student:
+            reason = "is there twice" if student in result else "is no name of a folder"
+            raise DataError(f"{path}: line {number}: the id {student!r} {reason}")
+        result[student] = {name: (row.get(name) or "").strip() for name in known[1:]}
     return result
 
 

@@ -33,8 +33,11 @@ def release(
     secret: any text; without one the class's own is used, drawn at the first release and kept in ``secret.txt``.
     A source that the teacher changed in the class's folder is released as it is, with values drawn from the secret.
     due: date and time, e.g. ``2027-01-31 23:59 Europe/Berlin``. force: release anew though students have handed in.
-    Raises CourseError when nbgrader refuses, or when submissions exist that belong to other hidden values.
+    Raises CourseError when nbgrader refuses, for a ``due`` that is no time, or when submissions exist that belong to other
+    hidden values.
     """
+    if due:
+        _must_be_a_time(due)
     class_folder.prepare(folder)
     secret = secret or _class_secret(folder)
     target = folder / "source" / assignment
@@ -62,6 +65,23 @@ def release(
         with api.gradebook as gradebook:
             gradebook.update_or_create_assignment(assignment, duedate=due)
     return class_folder.released(folder, assignment)
+
+
+def _must_be_a_time(due: str) -> None:
+    """nbgrader takes an unknown time zone for UTC, without a word."""
+    from dateutil import tz
+    from nbgrader.utils import parse_utc
+
+    zone = due.split(" ")[2:]
+    known = not zone or re.fullmatch(r"[+-]?\d+", zone[0]) or tz.gettz(zone[0])
+    try:
+        parse_utc(due)
+    except (ValueError, OverflowError):
+        known = False
+    if not known:
+        raise CourseError(
+            f"--due {due!r}: expected a date, a time and a time zone, as in '2027-01-31 23:59 Europe/Berlin'"
+        )
 
 
 def _fingerprint(path: Path) -> str:

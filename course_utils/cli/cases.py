@@ -96,10 +96,11 @@ def run_case(
 def _environment(backend: str | None, size: str | None) -> dict[str, str]:
     if backend is not None and backend not in BACKENDS:
         raise SettingsError(nearest(backend, BACKENDS, "backend"))
-    if importlib.util.find_spec(backend or runtime.backend_name()) is None:
-        raise SettingsError(f"backend {backend}: the package is not installed in this environment")
+    named = backend or runtime.backend_name()
+    if importlib.util.find_spec(named) is None:
+        raise SettingsError(f"backend {named}: the package is not installed in this environment")
     chosen = runtime.parse_size(size) if size else runtime.size()
-    return {"KERAS_BACKEND": backend or runtime.backend_name(), "COURSE_SIZE": size or chosen.name}
+    return {"KERAS_BACKEND": named, "COURSE_SIZE": size or chosen.name}
 
 
 def _result(case: Case, seed: int, ended: lessons.Execution) -> dict:

@@ -92,7 +92,7 @@ def execute(
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}"
         except (CellTimeoutError, DeadKernelError, NoSuchKernel, RuntimeError, OSError) as failure:
-            error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
+            error = f"{type(failure).__name__}: {(str(failure).strip().splitlines() or [''])[0]}"
         lines = verdicts.read_text(encoding="utf-8").splitlines() if verdicts.exists() else []
         spent = json.loads(cost.read_text(encoding="utf-8")) if cost.exists() else None
     return Execution(lesson, [json.loads(line) for line in lines], spent, error)

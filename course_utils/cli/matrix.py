@@ -115,8 +115,9 @@ def measure(
     9.2 CPU-seconds with two threads each, 1.4 with one).
     """
     lesson, backend, seed = job
-    shared = {} if threads is None or "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
+    shared = {} if threads is None else runtime.threads(threads)
     kept = runtime.compiled_programs(runtime.repo_root() / "build" / "jax")  # one seed's programs serve the next
+    code = backends.code_hash(lesson)  # before: whoever edits the lesson meanwhile has another
     ended = lessons.execute(
         lesson,
         {"KERAS_BACKEND": backend, "COURSE_SEED": str(seed), "COURSE_SIZE": size.name, **kept, **shared},
@@ -127,7 +128,7 @@ def measure(
             "lesson": lesson,
             "backend": backend,
             "seed": seed,
-            "code_sha256": backends.code_hash(lesson),
+            "code_sha256": code,
             "status": "failed" if ended.error else "passed",
             "why": ended.error,
             **{key: round(value, 2) for key, value in (ended.cost or {}).items()},

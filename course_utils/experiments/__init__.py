@@ -168,12 +168,14 @@ def run(
     result = _fresh(name, base)
     partial = path.with_suffix(".partial.json")
     asked = {(row, seed) for row in only or rows for seed in seeds}
+    ours = False  # whether the partial file holds rows of this set-up
     for place in (partial, path):
         if place.exists():
             old = read(place)
             if all(old.get(key) == result[key] for key in ("source_sha256", "size", "backend", "versions", "device")):
                 result["rows"] = [r for r in old["rows"] if resume or (r["row"], r["seed"]) not in asked]
                 progress(f"{place.name}: {len(result['rows'])} finished rows kept")
+                ours = place == partial
                 break
             progress(f"{place.name}: made with another set-up; not continued")
     done = {(r["row"], r["seed"]) for r in result["rows"]}
@@ -199,8 +201,9 @@ def run(
             result["seeds"] = sorted({r["seed"] for r in result["rows"]})
             result["command"] = _commands(name, base.size, result["rows"], rows)
             runtime.write_text_atomically(partial, runtime.to_json(result))
+            ours = True
             progress(f"{row} · seed {seed} · {time.time() - began:.0f} s")
-    if partial.exists():
+    if ours:
         partial.replace(path)
     return path
 
@@ -306,7 +309,7 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(found, dict) or not isinstance(found.get("rows"), list):
-        raise DataError(f"{path}: expected a result with 'rows', found {type(found).__name__}")
+        raise DataError(f"{path}: expected an object with a list 'rows', found none")
     return found
 
 

@@ -104,14 +104,13 @@ class Kept:
     """How a case did on one backend.
 
     passed, run: seeds. worst: the smallest margin over the seeds, None for an exact one. stale: whether the lesson has
-    changed since. seeds: which. made: whether the case is made for the backend at all.
+    changed since. made: whether the case is made for the backend at all.
     """
 
     passed: int
     run: int
     worst: float | None
     stale: bool
-    seeds: tuple[int, ...]
     made: bool
 
 
@@ -126,7 +125,6 @@ def kept(case: Case, backend: str, rows: Iterable[dict[str, Any]]) -> Kept:
         run=len(mine) if backend in case.backends else 0,
         worst=min(margins) if margins else None,
         stale=any(is_stale(row) for row in mine),
-        seeds=tuple(sorted(row["seed"] for row in mine)),
         made=backend in case.backends,
     )
 

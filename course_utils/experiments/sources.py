@@ -10,7 +10,7 @@ from pathlib import Path
 from course_utils.runtime import SettingsError
 
 #: Rooms and modules that no measured number of a lesson comes from: bars (results are judged anew by them), drawing, commands,
-#: and what reads committed results.
+#: and what reads committed results. One number does come from drawing: lesson 11 judges what ``plotting.stretch`` makes of filters.
 APART = (
     "cases",
     "classroom",

@@ -110,7 +110,7 @@ def face_sheet(
     images: ``(N, H, W)``, ``(N, H, W, 1)`` or ``(N, H, W, 3)``, uint8, or floats from 0 to 1. points: ``(N, K, 2)`` as
     (x, y) in px of their own image, drawn as small dots; those outside it are left out. titles: one a tile, written above
     it. Tile k begins at pixel (k // columns · (H + gap), k % columns · (W + gap)) of ``ax.images[0]``; the gaps are
-    transparent. Lesson 30_faces_landmarks. Raises ValueError for other shapes or values, no images or no columns.
+    transparent. Lesson 40_expressions_files. Raises ValueError for other shapes or values, no images or no columns.
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4) or not images.size or columns < 1:

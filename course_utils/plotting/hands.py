@@ -151,7 +151,7 @@ def joint_bars(
 ) -> plt.Axes:
     """Mean error of each joint as bars, side by side for each series: series → ``(K,)``, as ``metrics.per_joint_error`` gives.
 
-    names: the K joints, in order. Lesson 20_hands_depth_images. Raises ValueError when the counts differ.
+    names: the K joints, in order. Lesson 21_hands_joint_regressor. Raises ValueError when the counts differ.
     """
     series = {name: np.asarray(values, np.float64) for name, values in errors.items()}
     for name, values in series.items():

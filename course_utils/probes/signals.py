@@ -7,6 +7,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from course_utils.probes.gradients import loss_of
+
 
 def output_gradients(
     model: keras.Sequential, x: np.ndarray, y: np.ndarray, loss: Callable | None = None
@@ -15,12 +17,9 @@ def output_gradients(
 
     model: a built Sequential; dropout and the like act as in inference. loss: a function of (truth, prediction) that gives
     one number an example, or their mean; default: the model's own. The gradients are of the outputs' shapes, batch first.
-    Raises ValueError for a model that is no Sequential or not built, or has no loss. Lesson 51_beyond.
+    Raises ValueError for a model that is no Sequential or not built, and as ``loss_of`` does. Lesson 51_beyond.
     """
-    loss = loss or model.loss
-    if loss is None:
-        raise ValueError(f"model {model.name!r} has no loss: compile it first, or give one")
-    loss = keras.losses.get(loss)
+    loss = loss_of(model) if loss is None else keras.losses.get(loss)
     if not isinstance(model, keras.Sequential) or not model.built:
         raise ValueError(
             f"model {model.name!r} is a {type(model).__name__}, built: {model.built}; expected a built Sequential"

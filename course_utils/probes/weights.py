@@ -28,7 +28,8 @@ def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
 def untouched(model: keras.Model) -> Iterator[None]:
     """Put back, at the end, what a call in training mode changes: moving statistics and the states of random layers.
 
-    So that measuring a run does not change it.
+    So that measuring a run does not change it. On PyTorch a ``Dropout`` without a seed draws from PyTorch's own generator, which
+    is not put back: its later masks are others.
     """
     kept = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
     try:

@@ -53,6 +53,9 @@ def merged(before: dict[str, Any], measured: dict[str, dict[str, Any]]) -> dict[
 
 def save(size: runtime.Size, measured: dict[str, dict[str, Any]]) -> Path:
     """Write the groups that were measured into the file of this size, the others as they are there."""
-    place = path(size)
-    runtime.write_text_atomically(place, runtime.to_json(merged(load(size), measured)))
+    place, found = path(size), merged(load(size), measured)
+    if "rows" not in found:  # no lessons yet: the file is one of results all the same
+        first = next(iter(found["groups"].values()))
+        found = {**first, "what": "groups of the benchmark, without lessons", "rows": [], **found}
+    runtime.write_text_atomically(place, runtime.to_json(found))
     return place

@@ -20,7 +20,8 @@ GUIDE = "notebooks/assignments/README.md"
 HOSTED = "notebooks/hosted/colab_kaggle.ipynb"
 RESULTS = "results/README.md"
 ABOUT = ("CHANGELOG.md", "CONTRIBUTING.md")
-PARTS = {"0": "Start", "1": "Part 1, digits", "2": "Part 2, hands", "3": "Part 3, faces", "4": "Part 4, expressions"}
+#: A lesson's first digit → the caption it stands under.
+PARTS = {"0": "Start", **{str(n): head for n, head in enumerate(cases.registry.HEADS.values(), start=1)}}
 PARTS["5"] = PARTS["4"]
 HOSTED_TITLE = "In Colab or on Kaggle"
 #: Sections of README that the page "Ways in" takes over.
@@ -125,7 +126,7 @@ class Sources:
             "Find your symptom, guess its cause, then unfold ours. Each case is measured by its lesson, broken and mended, "
             "whenever the lesson runs.",
         ]
-        for part, caption in zip(cases.registry.PARTS, list(PARTS.values())[1:], strict=False):
+        for part, caption in cases.registry.HEADS.items():
             parts += [f"## {caption}", *(_case(case) for case in cases.all_cases().values() if case.part == part)]
         return "\n\n".join(parts)
 

@@ -7,18 +7,11 @@ from collections import Counter
 from functools import cache
 
 from course_utils import cases
-from course_utils.cases.registry import PARTS
+from course_utils.cases.registry import HEADS
 from course_utils.cli.pages.contract import kept
 from course_utils.experiments import claims, result_path
 from course_utils.experiments.claims import REFUTED, REPRODUCED, VERDICTS, Claim, Finding, Records
 from course_utils.experiments.claims.evidence import Holds, Ladder, Measured
-
-HEADS = {
-    "digits": "Part 1, digits",
-    "hands": "Part 2, hands",
-    "faces": "Part 3, faces",
-    "expressions": "Part 4, expressions",
-}
 
 
 @cache
@@ -110,7 +103,7 @@ def _safe(cell: str) -> str:
 def counts() -> str:
     """Markdown: how many claims of each part have which verdict, and how many of the verdicts rest on one seed."""
     lines = ["| | " + " | ".join(VERDICTS) + " | claims |", "|---" * (len(VERDICTS) + 2) + "|"]
-    found, decided, few = {part: Counter() for part in PARTS}, 0, 0
+    found, decided, few = {part: Counter() for part in HEADS}, 0, 0
     for claim in claims.all_claims().values():
         finding = claims.judge(claim, records())
         found[claim.part][finding.verdict] += 1

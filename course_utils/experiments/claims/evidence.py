@@ -164,7 +164,7 @@ class Check:
         return {seed: self.turn(number) if self.turn else number for seed, number in found.items()}
 
     def text(self, numbers: list[float]) -> str:
-        """The number over the seeds: mean and range."""
+        """The number over the seeds: its range."""
         finite = [number for number in numbers if not math.isnan(number)]
         forms = dict.fromkeys(written(self.form, number) for number in (min(finite), max(finite))) if finite else ()
         found = " – ".join(forms) + self.unit if forms else ""
