@@ -2,7 +2,7 @@
 
 Three kinds of rows. ``documented split``, the same with ``disgust ×10``, and ``random re-split`` train the documented network
 with batch norm, half of each dropout's units and flips for six passes, on a cosine rate that ends at 0. ``12 passes: …`` are
-rows of the ladder, trained as there (constant rate, so the snapshots differ). ``tell … from …`` train the network to tell two
+rows of the ladder, trained as there (a rate that stays up, so the snapshots differ). ``tell … from …`` train the network to tell two
 splits apart, in halves: moving averages of momentum 0.9, no dropout. "20 levels brighter" is the control, a shift that is there;
 with the documented momentum of 0.99 the same control fails, as the moving statistics lag over so few steps.
 Lessons 47_expressions_imbalance_and_nan and 48_expressions_evaluation.

@@ -85,7 +85,7 @@ def draw() -> plt.Figure:
     result = experiments.load_result("expressions_evaluation")
     figure, axs = plt.subplots(1, 2, figsize=(11.5, 3.6), sharey=True, sharex=True)
     shown = {
-        "constant rate, 12 passes, no augmentation": evaluation.LADDER + "plain",
+        "rate falls by a fifth, 12 passes, no augmentation": evaluation.LADDER + "plain",
         "rate falls to 0, 6 passes, flips": "documented split",
     }
     for ax, (title, row) in zip(axs, shown.items(), strict=True):

@@ -10,6 +10,8 @@ SOURCES = {
     "answer": Source("accepted answer to 39613377", "https://stackoverflow.com/q/39613377"),
     "script": Source("the 2016 script's log", "https://github.com/aymericdamien/TensorFlow-Examples"),
     "later": Source("the same author's later version", "https://github.com/aymericdamien/TensorFlow-Examples"),
+    "#205": Source("issue #205 of the script", "https://github.com/aymericdamien/TensorFlow-Examples/issues/205"),
+    "reading": Source("code of question 39613377, as this course reads it", "https://stackoverflow.com/q/39613377"),
     "notes": Source("one run, in notes handed to this course"),
 }
 ON = "MNIST, documented network"
@@ -225,17 +227,17 @@ CLAIMS = (
     ),
     _claim(
         "keep-prob",
-        "later",
+        "#205",
         "a keep probability of 0.75 passed as a drop rate (upstream #205)",
-        "three quarters are dropped; training suffers",
+        "three quarters are dropped, where one quarter was meant",
         Holds(("digits-keep-prob-as-rate",)),
         about_data=False,
     ),
     _claim(
         "summary",
-        "question",
+        "reading",
         "a new summary op in the loop, one tag a step, no step number",
-        "the graph grows, each step is slower, TensorBoard shows one-point series",
+        "the graph grows at every step (nobody in the thread mentions it)",
         Holds(("digits-summary-in-loop",)),
         about_data=False,
     ),

@@ -584,8 +584,8 @@ RECIPES = (
     _claim(
         "logs",
         "write-up",
-        "the loss with weights: softmax forgotten, or taken twice (it wavers between softmax and sigmoid)",
-        "the loss vanishes to NaN",
+        "the loss with weights: softmax forgotten, or taken twice",
+        "forgotten: the loss vanishes to NaN; taken twice: it stays finite, and even a perfect answer costs something (notes)",
         Holds(("fer-log-of-logits", "fer-softmax-twice")),
         about_data=False,
     ),
@@ -600,8 +600,8 @@ RECIPES = (
     _claim(
         "disgust-logit",
         "write-up",
-        "the seven logits of 13 pictures of its own",
-        "disgust's is the lowest of the seven for 12 pictures; two pictures are decided by a lead of 0.03",
+        "the seven logits of its web pictures, 13 rows (one picture twice)",
+        "disgust's is the lowest of the seven in 12 rows; two answers hang on a lead of 0.03",
         Nothing("its pictures are not at hand"),
     ),
 )

@@ -113,7 +113,7 @@ CLAIMS = (
         "above-40000",
         "question",
         "the loss at which the posted network stands",
-        "“above 40 000”: that of answering zeros, readable off the labels (52 879; sequences 65 909 and 42 646)",
+        "“above 40 000”; that of answering zeros, readable off the labels (notes: 52 879; sequences 65 909 and 42 646)",
         _labels(
             Check("ICVL labels", "loss of zeros", off(52_879, 1), "{:,.0f}", name="loss of zeros, all frames"),
             Check("ICVL labels", "loss of zeros, sequence 1", off(65_909, 1), "{:,.0f}", name="sequence 1"),
@@ -220,8 +220,8 @@ CLAIMS = (
         "58 % zeros after one step, 97 % at step 9, 99.7 % at step 21",
         _rendered(
             Check(POSTED[0], "zeros_after_1", off(0.58, 0.05), "{:.1%}", name="step 1"),
-            Check(POSTED[0], "zeros_after_9", off(0.97, 0.05), "{:.1%}", name="step 9"),
-            Check(POSTED[0], "zeros_after_21", off(0.997, 0.05), "{:.1%}", name="step 21"),
+            Check(POSTED[0], "zeros_after_9", Within(0.92, None), "{:.1%}", name="step 9"),
+            Check(POSTED[0], "zeros_after_21", Within(0.947, None), "{:.1%}", name="step 21"),
         ),
         about_data=False,
     ),
@@ -386,7 +386,7 @@ CLAIMS = (
     ),
     _claim(
         "code",
-        "question",
+        "notes",
         "slips in the posted code: 38 400, three names for one input, a sum over the loss",
         "it cannot have run as posted; the sum is harmless here, harmful per sample",
         Holds(("hands-flatten-mismatch", "hands-name-mixup", "hands-scalar-reduce")),
