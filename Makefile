@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUPPORTED := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 1)
 FILTER := git config filter.course-notebook
+LESSONS_AGAIN := tests/test_jax_lessons.py tests/test_real_branch.py # deep tests that only execute lessons: two at a time
 
 .PHONY: help env lab test test-deep gpu-kernel newest backends bench pages book format clean
 
@@ -22,7 +23,8 @@ test: env ## forms, unit tests, and every lesson at reduced size
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 -n 2 notebooks/*.ipynb
 
 test-deep: env $(VENV)/.pages ## the longer checks
-	$(BIN)/pytest -m deep tests
+	$(BIN)/pytest -m deep -n 2 $(LESSONS_AGAIN)
+	$(BIN)/pytest -m deep $(LESSONS_AGAIN:%=--ignore=%) tests
 
 gpu-kernel: .venv-gpu/.installed ## Linux, NVIDIA: TensorFlow with CUDA in .venv-gpu, and a Jupyter kernel for it
 	.venv-gpu/bin/python -m course_utils.cli.gpu_kernel
